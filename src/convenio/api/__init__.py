@@ -1,0 +1,1 @@
+"""The partner-facing HTTP of a node: C2SP read path, mirror, bodies."""

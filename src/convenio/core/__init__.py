@@ -1,0 +1,1 @@
+"""Notes, Merkle log, checkpoints, cosignatures, records, seals, trust: pure."""

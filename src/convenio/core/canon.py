@@ -1,0 +1,71 @@
+"""Canonical JSON: one spelling for each value, so that a hash of the text is a hash of the meaning.
+
+The profile (docs/spec/record.md): an object on one line, keys `[a-z0-9_]` in byte order, no spaces,
+integers within +-(2**53-1), no floats, no null. Under this profile the output equals RFC 8785.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import orjson
+
+from convenio.core.errors import MalformedError
+
+Json = bool | int | str | list["Json"] | dict[str, "Json"]
+Object = dict[str, Json]
+
+MAX_INTEGER: Final = 2**53 - 1
+MAX_DEPTH: Final = 8
+_KEY = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)
+
+
+def dumps(value: Object) -> bytes:
+    """The canonical line of `value`, without a final newline.
+
+    Raises:  MalformedError: canon.profile, a value outside the profile.
+    """
+    _check(value, MAX_DEPTH)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def loads(line: bytes, max_bytes: int) -> Object:
+    """The object that `line` writes, if it is canonical: printing it gives `line` again.
+
+    Raises:  MalformedError: canon.too_long · canon.not_json · canon.not_canonical · canon.profile.
+    """
+    if len(line) > max_bytes:
+        raise MalformedError("canon.too_long", max_bytes=max_bytes)
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise MalformedError("canon.not_json") from error
+    if not isinstance(value, dict):
+        raise MalformedError("canon.profile")
+    _check(value, MAX_DEPTH)
+    if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != line:
+        raise MalformedError("canon.not_canonical")
+    return value
+
+
+def _check(value: object, depth: int) -> None:
+    kind = type(value)
+    if kind is str or kind is bool:
+        return
+    if kind is int:
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:  # type: ignore[operator]
+            raise MalformedError("canon.profile")
+        return
+    if depth == 0:
+        raise MalformedError("canon.profile")
+    if kind is dict:
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if type(key) is not str or not _KEY.fullmatch(key):
+                raise MalformedError("canon.profile")
+            _check(item, depth - 1)
+    elif kind is list:
+        for item in value:  # type: ignore[attr-defined]
+            _check(item, depth - 1)
+    else:
+        raise MalformedError("canon.profile")

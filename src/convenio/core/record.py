@@ -1,0 +1,338 @@
+"""Records: what a party says, as a signed note over one canonical JSON line (docs/spec/record.md).
+
+The line is a header and nothing else: codes, hashes and times, no names and no free text. This
+module says whether bytes are a record at all and who signed them; whether a record is *fit* in its
+place in a log is `fold`'s question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Final, NewType, cast
+
+from convenio.core import canon
+from convenio.core.canon import Json, Object
+from convenio.core.errors import MalformedError
+from convenio.core.note import Note, Signer, parse_note, sign_note
+
+PartyId = NewType("PartyId", str)
+Address = NewType("Address", str)  # "us:7f3a91c2": a party and the opaque id of one of its desks
+
+MAX_RECORD_BYTES: Final = 16 * 1024
+MAX_BODIES: Final = 32
+MAX_RECIPIENTS: Final = 64
+MAX_SIGNERS: Final = 8
+MAX_LACKING: Final = 100
+MAX_DUE_S: Final = 10 * 366 * 86_400
+CAVEATS: Final = ("clear", "green", "amber", "amber_strict", "red")
+
+RECEIVED: Final = "received.v1"
+PROOF: Final = "proof.v1"
+OBJECTION: Final = "objection.v1"
+
+_PARTY = r"[a-z][a-z0-9]{1,15}"
+_DESK = r"[0-9a-f]{8}"
+_RULES: Final = {
+    "party": re.compile(_PARTY, re.ASCII),
+    "address": re.compile(rf"{_PARTY}:{_DESK}", re.ASCII),
+    "author": re.compile(rf"[a-z0-9](?:[a-z0-9.-]{{0,200}}[a-z0-9])?/k/{_DESK}", re.ASCII),
+    "type": re.compile(r"[a-z][a-z0-9_]{0,40}\.v[1-9][0-9]{0,3}", re.ASCII),
+    "code": re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII),
+    "id": re.compile(r"[0-9a-f]{32}", re.ASCII),
+    "hash": re.compile(r"[0-9a-f]{64}", re.ASCII),
+    "ascii": re.compile(r"[\x20-\x7e]{0,8192}", re.ASCII),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRef:
+    """What a header says of one body: a blob, its commitment and its readers.
+
+    form: `open` (plain to the channel) or `sealed`. c: SHA-256 of the stored blob, hex.
+    n: its size in bytes. k: salted commitment to the content, hex (sealed only). k0: the same
+    commitment of the unmarked original where copies differ. to: desks that can open it, sorted;
+    empty when open.
+    """
+
+    form: str
+    c: str
+    n: int
+    k: str = ""
+    k0: str = ""
+    to: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The statement of a record. Field for field the JSON of docs/spec/record.md.
+
+    id: 32 hex, chosen with the draft. ch: channel, 64 hex. gen: generation of the author's log.
+    by: author key names, in the order of the signature lines. at: seconds UTC, a claim.
+    seen: for each other member whose log had been folded: (size, root hex). inst, case: 64 hex or
+    empty. act, cav: code or empty. due_in: seconds, 0 if none. data: what the type alone defines.
+    """
+
+    id: str
+    ch: str
+    gen: int
+    type: str
+    sender: PartyId
+    to: tuple[Address, ...]
+    by: tuple[str, ...]
+    at: int
+    seen: dict[PartyId, tuple[int, str]] = field(default_factory=dict)
+    inst: str = ""
+    case: str = ""
+    act: str = ""
+    due_in: int = 0
+    cav: str = ""
+    bodies: tuple[BodyRef, ...] = ()
+    data: Object = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """The canonical line with its newline: the text that is signed."""
+        value: Object = {
+            "kind": "record",
+            "v": 1,
+            "id": self.id,
+            "ch": self.ch,
+            "gen": self.gen,
+            "type": self.type,
+            "from": self.sender,
+            "to": list(self.to),
+            "by": list(self.by),
+            "at": self.at,
+            "seen": {party: [size, root] for party, (size, root) in self.seen.items()},
+        }
+        for key in ("inst", "case", "act", "cav", "due_in", "data"):
+            if present := getattr(self, key):
+                value[key] = present
+        if self.bodies:
+            value["bodies"] = [_body_json(body) for body in self.bodies]
+        return canon.dumps(value) + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A parsed record: its header and the note it came in. Signatures are not checked here."""
+
+    header: Header
+    note: Note
+
+
+def sign_record(header: Header, *signers: Signer) -> bytes:
+    """The entry bytes of `header` signed by exactly the keys it names in `by`, in that order.
+
+    Raises:  MalformedError: record.too_long, or what `parse_header` raises for this header.
+    """
+    if header.by != tuple(signer.name for signer in signers):
+        raise RuntimeError("the signers are not those the header names")
+    text = header.encode()
+    parse_header(text)
+    entry = sign_note(text, *signers).encode()
+    if len(entry) > MAX_RECORD_BYTES:
+        raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
+    return entry
+
+
+def parse_record(entry: bytes) -> Record:
+    """The record that `entry` writes; printing it gives `entry` again.
+
+    Raises:  MalformedError: note.* · canon.* · record.* naming the field.
+    """
+    if len(entry) > MAX_RECORD_BYTES:
+        raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
+    note = parse_note(entry, MAX_RECORD_BYTES)
+    header = parse_header(note.text)
+    if tuple(line.name for line in note.lines) != header.by:
+        raise MalformedError("record.signers")
+    return Record(header, note)
+
+
+def parse_header(text: bytes) -> Header:
+    """The header that the signed text of a record writes."""
+    if not text.endswith(b"\n") or text.count(b"\n") != 1:
+        raise MalformedError("record.one_line")
+    value = canon.loads(text[:-1], MAX_RECORD_BYTES)
+    if value.get("kind") != "record" or value.get("v") != 1 or type(value["v"]) is not int:
+        raise MalformedError("record.kind")
+    for key in value:
+        if key not in _KNOWN:
+            raise MalformedError("record.unknown_field")
+    if len(value) < len(_REQUIRED) or any(key not in value for key in _REQUIRED):
+        raise MalformedError("record.missing_field")
+    return Header(
+        id=_match(value["id"], "id", "record.id"),
+        ch=_match(value["ch"], "hash", "record.ch"),
+        gen=_number(value["gen"], 1, 2**31, "record.gen"),
+        type=_match(value["type"], "type", "record.type"),
+        sender=PartyId(_match(value["from"], "party", "record.from")),
+        to=_addresses(value["to"], "record.to"),
+        by=_authors(value["by"]),
+        at=_number(value["at"], 0, canon.MAX_INTEGER, "record.at"),
+        seen=_seen(value["seen"]),
+        inst=_optional(value, "inst", "hash"),
+        case=_optional(value, "case", "hash"),
+        act=_optional(value, "act", "code"),
+        due_in=_number(value["due_in"], 1, MAX_DUE_S, "record.due_in") if "due_in" in value else 0,
+        cav=_caveat(value),
+        bodies=_bodies(value["bodies"]) if "bodies" in value else (),
+        data=_data(value),
+    )
+
+
+_REQUIRED: Final = ("kind", "v", "id", "ch", "gen", "type", "from", "to", "by", "at", "seen")
+_KNOWN: Final = frozenset((*_REQUIRED, "inst", "case", "act", "due_in", "cav", "bodies", "data"))
+
+
+def _match(value: Json, rule: str, code: str) -> str:
+    if type(value) is not str or not _RULES[rule].fullmatch(value):
+        raise MalformedError(code)
+    return value
+
+
+def _number(value: Json, low: int, high: int, code: str) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise MalformedError(code)
+    return value
+
+
+def _optional(value: Object, key: str, rule: str) -> str:
+    return _match(value[key], rule, f"record.{key}") if key in value else ""
+
+
+def _caveat(value: Object) -> str:
+    if "cav" not in value:
+        return ""
+    if value["cav"] not in CAVEATS:
+        raise MalformedError("record.cav")
+    return str(value["cav"])
+
+
+def _list(value: Json, low: int, high: int, code: str) -> list[Json]:
+    if type(value) is not list or not low <= len(value) <= high:
+        raise MalformedError(code)
+    return value
+
+
+def _addresses(value: Json, code: str) -> tuple[Address, ...]:
+    found = [_match(item, "address", code) for item in _list(value, 0, MAX_RECIPIENTS, code)]
+    if any(a >= b for a, b in pairwise(found)):
+        raise MalformedError(code)
+    return tuple(map(Address, found))
+
+
+def _authors(value: Json) -> tuple[str, ...]:
+    names = [
+        _match(item, "author", "record.by") for item in _list(value, 1, MAX_SIGNERS, "record.by")
+    ]
+    if len(set(names)) != len(names):
+        raise MalformedError("record.by")
+    return tuple(names)
+
+
+def _seen(value: Json) -> dict[PartyId, tuple[int, str]]:
+    if type(value) is not dict:
+        raise MalformedError("record.seen")
+    seen = {}
+    for party, pair in value.items():
+        _match(party, "party", "record.seen")
+        size, root = _list(pair, 2, 2, "record.seen")
+        seen[PartyId(party)] = (
+            _number(size, 1, canon.MAX_INTEGER, "record.seen"),
+            _match(root, "hash", "record.seen"),
+        )
+    return seen
+
+
+def _bodies(value: Json) -> tuple[BodyRef, ...]:
+    return tuple(_body(item) for item in _list(value, 1, MAX_BODIES, "record.bodies"))
+
+
+def _body(value: Json) -> BodyRef:
+    if type(value) is not dict or not {"form", "c", "n"} <= value.keys() <= _BODY_KEYS:
+        raise MalformedError("record.bodies")
+    ref = BodyRef(
+        form=cast(str, value["form"]),
+        c=_match(value["c"], "hash", "record.bodies"),
+        n=_number(value["n"], 1, canon.MAX_INTEGER, "record.bodies"),
+        k=_match(value["k"], "hash", "record.bodies") if "k" in value else "",
+        k0=_match(value["k0"], "hash", "record.bodies") if "k0" in value else "",
+        to=_addresses(value["to"], "record.bodies") if "to" in value else (),
+    )
+    sealed = bool(ref.k and ref.to)
+    if ref.form != ("sealed" if sealed else "open") or (not sealed and len(value) != 3):
+        raise MalformedError("record.bodies")
+    return ref
+
+
+_BODY_KEYS: Final = frozenset(("form", "c", "n", "k", "k0", "to"))
+
+
+def _body_json(body: BodyRef) -> Json:
+    value: Object = {"form": body.form, "c": body.c, "n": body.n}
+    if body.form == "sealed":
+        value |= {"k": body.k, "to": list(body.to)}
+        if body.k0:
+            value["k0"] = body.k0
+    return value
+
+
+def _data(value: Object) -> Object:
+    kind = cast(str, value["type"])
+    data = value.get("data", {})
+    if type(data) is not dict or ("data" in value and not data):
+        raise MalformedError("record.data")
+    _DATA_RULES.get(kind, _plain)(data)
+    return data
+
+
+def _plain(data: Object) -> None:
+    """Codes, hashes and numbers only: every string is printable ASCII."""
+    pending: list[Json] = list(data.values())
+    while pending:
+        item = pending.pop()
+        if type(item) is str:
+            _match(item, "ascii", "record.data")
+        elif type(item) is dict:
+            pending.extend(item.values())
+        elif type(item) is list:
+            pending.extend(item)
+
+
+def _received(data: Object) -> None:
+    """`lack` and `have`: leaf hashes of entries whose bodies are missing, or have come."""
+    if not data.keys() <= {"lack", "have"}:
+        raise MalformedError("record.data")
+    for leaves in data.values():
+        for leaf in _list(leaves, 1, MAX_LACKING, "record.data"):
+            _match(leaf, "hash", "record.data")
+
+
+def _proof(data: Object) -> None:
+    """`leaf`: the entry. `size`, `root`: a checkpoint over it. `line`: the cosignature line's words."""
+    if data.keys() != {"leaf", "size", "root", "name", "sig"}:
+        raise MalformedError("record.data")
+    _match(data["leaf"], "hash", "record.data")
+    _number(data["size"], 1, canon.MAX_INTEGER, "record.data")
+    _match(data["root"], "hash", "record.data")
+    _match(data["name"], "ascii", "record.data")
+    _match(data["sig"], "ascii", "record.data")
+
+
+def _objection(data: Object) -> None:
+    """`leaf`: the entry objected to. `code`: why."""
+    if data.keys() != {"leaf", "code"}:
+        raise MalformedError("record.data")
+    _match(data["leaf"], "hash", "record.data")
+    _match(data["code"], "code", "record.data")
+
+
+_DATA_RULES: Final[dict[str, Callable[[Object], None]]] = {
+    RECEIVED: _received,
+    PROOF: _proof,
+    OBJECTION: _objection,
+}

@@ -1,0 +1,1 @@
+"""Kinds of cooperation as data, and the machine that runs them: pure."""

@@ -1,0 +1,1 @@
+"""Source documents and citations. Empty until its issue."""

@@ -1,0 +1,1 @@
+"""Batch work past one machine. Empty until its issue."""

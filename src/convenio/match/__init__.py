@@ -1,0 +1,1 @@
+"""Private hit/no-hit matching. Empty until its issue."""

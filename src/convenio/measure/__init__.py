@@ -1,0 +1,1 @@
+"""Indicators with vintages, evaluation. Empty until its issue."""

@@ -1,0 +1,1 @@
+"""Services, one module a job; wiring.py joins the parts."""

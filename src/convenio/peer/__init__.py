@@ -1,0 +1,1 @@
+"""The partner's HTTP, seen from our side: bounded in size and time."""

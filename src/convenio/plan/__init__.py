@@ -1,0 +1,1 @@
+"""Joint plan and funds. Empty until its issue."""

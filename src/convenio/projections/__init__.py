@@ -1,0 +1,1 @@
+"""What screens read, rebuilt from the logs. Empty until its issue."""

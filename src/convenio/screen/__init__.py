@@ -1,0 +1,1 @@
+"""Manifest screening. Empty until its issue."""

@@ -1,0 +1,1 @@
+"""Effects on disk: log database, blobs, tiles."""

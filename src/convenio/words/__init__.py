@@ -1,0 +1,1 @@
+"""English and Spanish: catalogues, and the sentence for each error code."""
