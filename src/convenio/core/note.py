@@ -73,7 +73,8 @@ class Signer(Protocol):
 def parse_note(data: bytes, max_bytes: int) -> Note:
     """The note that `data` writes.
 
-    Raises:  MalformedError: note.too_long · note.not_text · note.no_signature · note.signature_line.
+    Raises:  MalformedError: note.too_long · note.not_text · note.no_signature ·
+             note.signature_line · note.key_name.
     Source:  C2SP signed-note v1.0.0, Format.
     """
     if len(data) > max_bytes:

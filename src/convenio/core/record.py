@@ -313,7 +313,7 @@ def _received(data: Object) -> None:
 
 
 def _proof(data: Object) -> None:
-    """`leaf`: the entry. `size`, `root`: a checkpoint over it. `line`: the cosignature line's words."""
+    """`leaf`: an entry. `size`, `root`: a checkpoint over it. `name`, `sig`: who cosigned it."""
     if data.keys() != {"leaf", "size", "root", "name", "sig"}:
         raise MalformedError("record.data")
     _match(data["leaf"], "hash", "record.data")
