@@ -1,0 +1,133 @@
+"""The one decision: may this person see, open, send or export this? Default: no.
+
+Asked at every door: command line, local socket, pages, partner HTTP, export. Now: member of the
+channel and named recipient, else no. Instruments, handling marks and four eyes widen it later;
+no other module decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from convenio.core.errors import RefusedError
+from convenio.core.record import Address, Header, PartyId
+from convenio.core.trust import Charter
+
+
+class Act(StrEnum):
+    """What a person asks to do."""
+
+    SEE = "see"  # the header, the receipt
+    OPEN = "open"  # a body
+    SEND = "send"  # sign a record for a desk
+    EXPORT = "export"  # take a body out with its proof, for a third person
+    GOVERN = "govern"  # channels, people, keys of this node
+
+
+class Role(StrEnum):
+    """The six roles. What each may do in a case is the instruments' matter."""
+
+    CLERK = "clerk"
+    OFFICER = "officer"
+    APPROVER = "approver"
+    RELEASER = "releaser"
+    AUDITOR = "auditor"
+    KEEPER = "keeper"
+
+
+_MAY: Final = {
+    Role.CLERK: {Act.SEE, Act.OPEN},
+    Role.OFFICER: {Act.SEE, Act.OPEN, Act.SEND},
+    Role.APPROVER: {Act.SEE, Act.OPEN, Act.SEND},
+    Role.RELEASER: {Act.SEE, Act.OPEN, Act.SEND, Act.EXPORT},
+    Role.AUDITOR: {Act.SEE},
+    Role.KEEPER: {Act.GOVERN},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody at this node. desks: opaque ids of this party's desks they sit at."""
+
+    id: str
+    party: PartyId
+    desks: frozenset[str]
+    roles: frozenset[Role]
+    active: bool = True
+
+    def addresses(self) -> frozenset[Address]:
+        return frozenset(Address(f"{self.party}:{desk}") for desk in self.desks)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May `person` (None: a stranger) do `act` in this channel, to this record, to this body?"""
+
+    act: Act
+    person: Person | None
+    charter: Charter | None = None
+    header: Header | None = None
+    part: int | None = None
+
+
+def decide(question: Question) -> str:
+    """The empty string for yes; for no, the stable code of the rule that said it."""
+    charter = question.charter
+    if charter is not None and charter.public and _is_reading_in_the_open(question):
+        return ""
+    person = question.person
+    if person is None:
+        return "decide.stranger"
+    if not person.active:
+        return "decide.disabled"
+    if not any(question.act in _MAY[role] for role in person.roles):
+        return "decide.role"
+    if question.act is Act.GOVERN:
+        return ""
+    if charter is None or person.party not in charter.members():
+        return "decide.not_a_member"
+    if question.header is None or question.act is Act.SEE:
+        return ""
+    if question.act is Act.SEND:
+        return _may_send(person, question.header, charter)
+    return _may_open(person, question.header, question.part)
+
+
+def require(question: Question) -> None:
+    """Nothing, if the answer is yes.  Raises:  RefusedError: decide.*, the rule that said no."""
+    if rule := decide(question):
+        raise RefusedError(rule)
+
+
+def _is_reading_in_the_open(question: Question) -> bool:
+    if question.act is Act.SEE:
+        return True
+    if question.act is not Act.OPEN or question.header is None:
+        return False
+    bodies = question.header.bodies
+    part = question.part
+    return part is not None and part < len(bodies) and bodies[part].form == "open"
+
+
+def _may_send(person: Person, header: Header, charter: Charter) -> str:
+    """Only for a desk the person sits at, only to desks of members."""
+    own = {f"{charter.member(person.party).domain}/k/{desk}" for desk in person.desks}
+    if not set(header.by) & own:
+        return "decide.not_your_desk"
+    for address in {*header.to, *(a for body in header.bodies for a in body.to)}:
+        try:
+            charter.desk_of(address)
+        except RefusedError:
+            return "decide.unknown_recipient"
+    return ""
+
+
+def _may_open(person: Person, header: Header, part: int | None) -> str:
+    if part is None or part >= len(header.bodies):
+        return "decide.no_such_body"
+    body = header.bodies[part]
+    if body.form == "open" or person.addresses() & set(body.to):
+        return ""
+    return "decide.not_a_recipient"

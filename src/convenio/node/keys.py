@@ -1,0 +1,198 @@
+"""The private keys of a node, sealed under one passphrase in `keys.age`.
+
+Root keys are not here: they are made beside it, one file each, and are meant to be carried away.
+Every role has its own key; none is used for two purposes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from convenio.core import canon
+from convenio.core.age import HybridIdentity, decrypt_with_passphrase, encrypt_with_passphrase
+from convenio.core.cosign import Ed25519Cosigner, MlDsa44Cosigner
+from convenio.core.encoding import parse_hex
+from convenio.core.errors import MalformedError
+from convenio.core.note import Ed25519Signer
+from convenio.core.trust import (
+    Desk,
+    KeyPair,
+    Text,
+    author_key_name,
+    mirror_key_name,
+    node_key_name,
+    root_key_name,
+)
+
+Random = Callable[[int], bytes]
+WORK_FACTOR: Final = 16  # scrypt log2 N for key files: 64 MiB and about a quarter of a second
+NODE_DESK: Final = "node"  # the desk that signs what the node says by itself
+_MAX_FILE: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class DeskKeys:
+    """The two secrets of a desk. author: Ed25519 seed. seal: AGE-SECRET-KEY-PQ-1…"""
+
+    id: str
+    alias: str
+    name: Text
+    author: bytes
+    seal: str
+
+    def public(self) -> Desk:
+        signer = Ed25519Signer("desk", self.author)
+        recipient = HybridIdentity.parse(self.seal).recipient()
+        return Desk(self.id, self.alias, self.name, signer.public, str(recipient))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeKeys:
+    """All working keys, as 32-byte seeds."""
+
+    domain: str
+    log_ed: bytes
+    log_pq: bytes
+    mirror_ed: bytes
+    mirror_pq: bytes
+    node: bytes
+    tls_passphrase: str
+    desks: tuple[DeskKeys, ...]
+
+    def log_signer(self, origin: str) -> Ed25519Signer:
+        return Ed25519Signer(origin, self.log_ed)
+
+    def log_cosigner(self, origin: str) -> MlDsa44Cosigner:
+        return MlDsa44Cosigner(origin, self.log_pq)
+
+    def mirror_cosigners(self) -> tuple[MlDsa44Cosigner, Ed25519Cosigner]:
+        name = mirror_key_name(self.domain)
+        return MlDsa44Cosigner(name, self.mirror_pq), Ed25519Cosigner(name, self.mirror_ed)
+
+    def node_signer(self) -> Ed25519Signer:
+        return Ed25519Signer(node_key_name(self.domain), self.node)
+
+    def author(self, desk: str) -> Ed25519Signer:
+        """The author key of a desk of ours, by its opaque id."""
+        for keys in self.desks:
+            if keys.id == desk:
+                return Ed25519Signer(author_key_name(self.domain, desk), keys.author)
+        raise RuntimeError("not a desk of this node")
+
+    def node_desk(self) -> str:
+        return next(keys.id for keys in self.desks if keys.alias == NODE_DESK)
+
+    def openers(self, desks: frozenset[str]) -> list[HybridIdentity]:
+        """What opens bodies sealed to these desks of ours."""
+        return [HybridIdentity.parse(keys.seal) for keys in self.desks if keys.id in desks]
+
+    def public_log(self) -> KeyPair:
+        return KeyPair(self.log_signer("log").public, self.log_cosigner("log").public)
+
+    def public_mirror(self) -> KeyPair:
+        pq, ed = self.mirror_cosigners()
+        return KeyPair(ed.public, pq.public)
+
+
+def generate(domain: str, desks: dict[str, Text], rng: Random) -> NodeKeys:
+    """Fresh keys for a node with these desks (alias -> name) and the node's own desk."""
+    own = {NODE_DESK: Text("the node itself", "el propio nodo")}
+    return NodeKeys(
+        domain=domain,
+        log_ed=rng(32),
+        log_pq=rng(32),
+        mirror_ed=rng(32),
+        mirror_pq=rng(32),
+        node=rng(32),
+        tls_passphrase=rng(24).hex(),
+        desks=tuple(_new_desk(alias, name, rng) for alias, name in {**own, **desks}.items()),
+    )
+
+
+def _new_desk(alias: str, name: Text, rng: Random) -> DeskKeys:
+    return DeskKeys(rng(4).hex(), alias, name, rng(32), str(HybridIdentity.generate(rng)))
+
+
+def seal_keys(keys: NodeKeys, passphrase: bytes, rng: Random, work: int = WORK_FACTOR) -> bytes:
+    """The bytes of `keys.age`."""
+    value: canon.Object = {
+        "kind": "node_keys",
+        "v": 1,
+        "domain": keys.domain,
+        "log_ed": keys.log_ed.hex(),
+        "log_pq": keys.log_pq.hex(),
+        "mirror_ed": keys.mirror_ed.hex(),
+        "mirror_pq": keys.mirror_pq.hex(),
+        "node": keys.node.hex(),
+        "tls_passphrase": keys.tls_passphrase,
+        "desks": [
+            {
+                "id": desk.id,
+                "alias": desk.alias,
+                "en": desk.name.en,
+                "es": desk.name.es,
+                "author": desk.author.hex(),
+                "seal": desk.seal,
+            }
+            for desk in keys.desks
+        ],
+    }
+    return encrypt_with_passphrase(canon.dumps(value), passphrase, rng, work)
+
+
+def open_keys(data: bytes, passphrase: bytes) -> NodeKeys:
+    """The keys in `keys.age`.
+
+    Raises:  UnverifiedError: age.wrong_passphrase · MalformedError: age.* · keys.format.
+    """
+    value = canon.loads(decrypt_with_passphrase(data, passphrase), _MAX_FILE)
+    try:
+        if value["kind"] != "node_keys" or value["v"] != 1:
+            raise MalformedError("keys.format")
+        return NodeKeys(
+            domain=cast(str, value["domain"]),
+            **{name: _seed(value[name]) for name in _SEEDS},
+            tls_passphrase=cast(str, value["tls_passphrase"]),
+            desks=tuple(_desk(cast(canon.Object, d)) for d in cast(list[object], value["desks"])),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise MalformedError("keys.format") from error
+
+
+_SEEDS: Final = ("log_ed", "log_pq", "mirror_ed", "mirror_pq", "node")
+
+
+def _seed(value: canon.Json) -> bytes:
+    return parse_hex(cast(str, value), 32, "keys.format")
+
+
+def _desk(value: canon.Object) -> DeskKeys:
+    text = Text(cast(str, value["en"]), cast(str, value["es"]))
+    return DeskKeys(
+        cast(str, value["id"]),
+        cast(str, value["alias"]),
+        text,
+        _seed(value["author"]),
+        cast(str, value["seal"]),
+    )
+
+
+def seal_root(domain: str, number: int, seed: bytes, passphrase: bytes, rng: Random) -> bytes:
+    """The bytes of one root key file."""
+    value: canon.Object = {
+        "kind": "root_key",
+        "v": 1,
+        "name": root_key_name(domain, number),
+        "seed": seed.hex(),
+    }
+    return encrypt_with_passphrase(canon.dumps(value), passphrase, rng, WORK_FACTOR)
+
+
+def open_root(data: bytes, passphrase: bytes) -> Ed25519Signer:
+    """The root key in a root key file.  Raises:  as `open_keys`."""
+    value = canon.loads(decrypt_with_passphrase(data, passphrase), _MAX_FILE)
+    if value.get("kind") != "root_key" or value.keys() != {"kind", "v", "name", "seed"}:
+        raise MalformedError("keys.format")
+    return Ed25519Signer(cast(str, value["name"]), _seed(value["seed"]))

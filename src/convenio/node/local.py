@@ -1,0 +1,195 @@
+"""What only this node knows: its people, its channels, who opened what. Database `local.db`.
+
+Plain data, not part of any history; backed up. Each function is one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from convenio.core.decide import Person, Role
+from convenio.core.errors import ConflictError, RefusedError
+from convenio.core.record import PartyId
+from convenio.core.trust import SignedCharter, parse_charter
+from convenio.store.database import Database
+
+VERSION: Final = 1
+SCHEMA: Final = """
+CREATE TABLE people (
+  id TEXT PRIMARY KEY, roles TEXT NOT NULL, desks TEXT NOT NULL, active INTEGER NOT NULL,
+  added_at INTEGER NOT NULL, added_by TEXT NOT NULL
+) STRICT;
+CREATE TABLE channels (
+  ch TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, charter BLOB NOT NULL,
+  confirmed_at INTEGER NOT NULL DEFAULT 0, confirmed_by TEXT NOT NULL DEFAULT '',
+  frozen_at INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE routes (
+  ch TEXT NOT NULL, party TEXT NOT NULL, url TEXT NOT NULL, PRIMARY KEY (ch, party)
+) STRICT;
+CREATE TABLE acts (
+  seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, person TEXT NOT NULL, act TEXT NOT NULL,
+  ch TEXT NOT NULL, subject TEXT NOT NULL, reason TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER acts_stay BEFORE DELETE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
+CREATE TRIGGER acts_fixed BEFORE UPDATE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel as this node knows it. confirmed: a person here has compared the fingerprint."""
+
+    ch: str
+    name: str
+    signed: SignedCharter
+    confirmed_at: int
+    confirmed_by: str
+    frozen_at: int
+
+    @property
+    def in_force(self) -> bool:
+        """Complete, and confirmed by voice unless anyone may read it anyway; not frozen."""
+        open_to_all = self.signed.charter.public
+        return not self.signed.missing() and bool(self.confirmed_at or open_to_all)
+
+
+@dataclass(frozen=True, slots=True)
+class ActOnRecord:
+    """One line of who did what here."""
+
+    at: int
+    person: str
+    act: str
+    ch: str
+    subject: str
+    reason: str
+
+
+class LocalStore:
+    """People, channels and the log of acts of one node."""
+
+    def __init__(self, database: Database, party: str) -> None:
+        self._database = database
+        self._party = PartyId(party)
+
+    @classmethod
+    def create(cls, path: Path, party: str) -> LocalStore:
+        return cls(Database.create(path, SCHEMA, VERSION), party)
+
+    @classmethod
+    def open(cls, path: Path, party: str) -> LocalStore:
+        return cls(Database.open(path, VERSION), party)
+
+    def close(self) -> None:
+        self._database.close()
+
+    # --- people ---
+
+    def add_person(self, person: Person, at: int, by: str) -> None:
+        """Raises:  ConflictError: people.exists."""
+        with self._database.write() as cursor:
+            if cursor.execute("SELECT 1 FROM people WHERE id = ?", (person.id,)).fetchone():
+                raise ConflictError("people.exists", person=person.id)
+            row = (person.id, *_stored(person), at, by)
+            cursor.execute("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def change_person(self, person: Person) -> None:
+        with self._database.write() as cursor:
+            cursor.execute(
+                "UPDATE people SET roles = ?, desks = ?, active = ? WHERE id = ?",
+                (*_stored(person), person.id),
+            )
+
+    def person(self, name: str) -> Person:
+        """Raises:  RefusedError: people.unknown."""
+        rows = self._database.read("SELECT id, roles, desks, active FROM people WHERE id = ?", name)
+        for row in rows:
+            return self._person(row)
+        raise RefusedError("people.unknown", person=name)
+
+    def people(self) -> list[Person]:
+        rows = self._database.read("SELECT id, roles, desks, active FROM people ORDER BY id")
+        return [self._person(row) for row in rows]
+
+    def _person(self, row: tuple[str, str, str, int]) -> Person:
+        roles = frozenset(Role(role) for role in json.loads(row[1]))
+        return Person(row[0], self._party, frozenset(json.loads(row[2])), roles, bool(row[3]))
+
+    # --- channels ---
+
+    def put_charter(self, signed: SignedCharter) -> None:
+        """Keep a charter, or the same charter with more signatures.
+
+        Raises:  ConflictError: channel.name_taken, another channel here has this name.
+        """
+        charter = signed.charter
+        with self._database.write() as cursor:
+            taken = "SELECT 1 FROM channels WHERE name = ? AND ch <> ?"
+            if cursor.execute(taken, (charter.name, charter.ch)).fetchone():
+                raise ConflictError("channel.name_taken", channel=charter.name)
+            cursor.execute(
+                "INSERT INTO channels (ch, name, charter) VALUES (?, ?, ?)"
+                " ON CONFLICT (ch) DO UPDATE SET charter = excluded.charter",
+                (charter.ch, charter.name, signed.note.encode()),
+            )
+
+    def confirm(self, ch: str, at: int, by: str) -> None:
+        with self._database.write() as cursor:
+            cursor.execute(
+                "UPDATE channels SET confirmed_at = ?, confirmed_by = ? WHERE ch = ?", (at, by, ch)
+            )
+
+    def freeze(self, ch: str, at: int) -> None:
+        """Stop writing into a channel; serving goes on."""
+        with self._database.write() as cursor:
+            cursor.execute("UPDATE channels SET frozen_at = ? WHERE ch = ?", (at, ch))
+
+    def channels(self) -> list[Channel]:
+        rows = self._database.read(
+            "SELECT ch, name, charter, confirmed_at, confirmed_by, frozen_at"
+            " FROM channels ORDER BY name"
+        )
+        return [Channel(r[0], r[1], parse_charter(r[2]), r[3], r[4], r[5]) for r in rows]
+
+    def channel(self, name: str) -> Channel:
+        """The channel with this name or hash.  Raises:  RefusedError: channel.unknown."""
+        for channel in self.channels():
+            if name in (channel.name, channel.ch):
+                return channel
+        raise RefusedError("channel.unknown", channel=name)
+
+    def set_route(self, ch: str, party: str, url: str) -> None:
+        """Reach a member at another address than its roster says; keys stay those of the roster."""
+        with self._database.write() as cursor:
+            cursor.execute("INSERT OR REPLACE INTO routes VALUES (?, ?, ?)", (ch, party, url))
+
+    def routes(self) -> dict[tuple[str, str], str]:
+        rows = self._database.read("SELECT ch, party, url FROM routes")
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    # --- acts ---
+
+    def note_act(self, act: ActOnRecord) -> None:
+        """Write down who did what; such lines are never changed or removed."""
+        row = (act.at, act.person, act.act, act.ch, act.subject, act.reason)
+        with self._database.write() as cursor:
+            cursor.execute(
+                "INSERT INTO acts (at, person, act, ch, subject, reason) VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            )
+
+    def acts(self, limit: int = 1000) -> list[ActOnRecord]:
+        """The latest acts, newest first."""
+        rows = self._database.read(
+            "SELECT at, person, act, ch, subject, reason FROM acts ORDER BY seq DESC LIMIT ?", limit
+        )
+        return [ActOnRecord(*row) for row in rows]
+
+
+def _stored(person: Person) -> tuple[str, str, int]:
+    roles = json.dumps(sorted(person.roles))
+    return roles, json.dumps(sorted(person.desks)), int(person.active)
