@@ -8,12 +8,14 @@ Whoever asks keeps the hashes: this module reads them through `Reader` and store
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 
+from convenio.core.encoding import parse_base64
 from convenio.core.errors import MalformedError, ProofError
 
 HASH: Final = 32
@@ -256,3 +258,16 @@ def check_consistency(
     check_subtree(0, old, old_root, new, new_root, proof)
     if old == new:
         _same(old_root, new_root)
+
+
+def format_hashes(hashes: Iterable[bytes]) -> bytes:
+    """The hashes of a proof in base64, one a line."""
+    return b"".join(base64.b64encode(each) + b"\n" for each in hashes)
+
+
+def parse_hashes(lines: Sequence[bytes], code: str) -> tuple[bytes, ...]:
+    """The hashes that lines of a proof write, at most 63.  Raises:  MalformedError: `code`."""
+    hashes = tuple(parse_base64(line, code) for line in lines[: MAX_PROOF + 1])
+    if len(hashes) > MAX_PROOF or any(len(each) != HASH for each in hashes):
+        raise MalformedError(code)
+    return hashes

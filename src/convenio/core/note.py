@@ -23,8 +23,8 @@ from convenio.core.errors import MalformedError, SignatureError
 ED25519: Final = 0x01
 MAX_SIGNATURES: Final = 64
 _DASH = "— ".encode()
-_SEPARATOR = b"\n\n" + _DASH
 _CONTROL = re.compile(rb"[\x00-\x09\x0b-\x1f]")
+_KEY_NAME = re.compile(r"[^\x00-\x20+\ud800-\udfff]+")
 _VKEY_ID = re.compile(r"[0-9a-f]{8}", re.ASCII)
 
 
@@ -77,6 +77,23 @@ def parse_note(data: bytes, max_bytes: int) -> Note:
              note.signature_line · note.key_name.
     Source:  C2SP signed-note v1.0.0, Format.
     """
+    _check_text(data, max_bytes)
+    cut = data.rfind(b"\n\n")
+    if cut < 0:
+        raise MalformedError("note.no_signature")
+    return Note(data[: cut + 1], _parse_lines(data[cut + 2 :], "note.no_signature"))
+
+
+def parse_signature_lines(data: bytes, max_bytes: int) -> tuple[SignatureLine, ...]:
+    """The signature lines that `data` consists of, at least one: a cosigner's answer.
+
+    Raises:  MalformedError: note.too_long · note.not_text · note.signature_line · note.key_name.
+    """
+    _check_text(data, max_bytes)
+    return _parse_lines(data, "note.signature_line")
+
+
+def _check_text(data: bytes, max_bytes: int) -> None:
     if len(data) > max_bytes:
         raise MalformedError("note.too_long", max_bytes=max_bytes)
     if _CONTROL.search(data):
@@ -85,13 +102,15 @@ def parse_note(data: bytes, max_bytes: int) -> Note:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedError("note.not_text") from error
-    cut = data.rfind(b"\n\n")
-    if cut < 0 or not data.startswith(_DASH, cut + 2) or not data.endswith(b"\n"):
-        raise MalformedError("note.no_signature")
-    raw_lines = data[cut + 2 : -1].split(b"\n")
+
+
+def _parse_lines(data: bytes, code: str) -> tuple[SignatureLine, ...]:
+    if not data.startswith(_DASH) or not data.endswith(b"\n"):
+        raise MalformedError(code)
+    raw_lines = data[:-1].split(b"\n")
     if len(raw_lines) > MAX_SIGNATURES:
         raise MalformedError("note.signature_line")
-    return Note(data[: cut + 1], tuple(_parse_line(raw) for raw in raw_lines))
+    return tuple(_parse_line(raw) for raw in raw_lines)
 
 
 def _parse_line(raw: bytes) -> SignatureLine:
@@ -105,8 +124,8 @@ def _parse_line(raw: bytes) -> SignatureLine:
 
 
 def check_key_name(name: str) -> str:
-    """`name`, if it may name a key: not empty, no space of any script, no plus."""
-    if not name or "+" in name or any(c.isspace() for c in name):
+    """`name`, if it may name a key: not empty, no space of any script, no plus, no control."""
+    if not _KEY_NAME.fullmatch(name) or any(c.isspace() for c in name):
         raise MalformedError("note.key_name")
     return name
 
