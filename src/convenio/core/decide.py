@@ -74,20 +74,27 @@ class Question:
 
 def decide(question: Question) -> str:
     """The empty string for yes; for no, the stable code of the rule that said it."""
-    charter = question.charter
+    charter, person = question.charter, question.person
     if charter is not None and charter.public and _is_reading_in_the_open(question):
         return ""
-    person = question.person
     if person is None:
         return "decide.stranger"
-    if not person.active:
-        return "decide.disabled"
-    if not any(question.act in _MAY[role] for role in person.roles):
-        return "decide.role"
+    if rule := _standing(person, question.act):
+        return rule
     if question.act is Act.GOVERN:
         return ""
     if charter is None or person.party not in charter.members():
         return "decide.not_a_member"
+    return _about_record(person, charter, question)
+
+
+def _standing(person: Person, act: Act) -> str:
+    if not person.active:
+        return "decide.disabled"
+    return "" if any(act in _MAY[role] for role in person.roles) else "decide.role"
+
+
+def _about_record(person: Person, charter: Charter, question: Question) -> str:
     if question.header is None or question.act is Act.SEE:
         return ""
     if question.act is Act.SEND:

@@ -45,7 +45,7 @@ class SplitProof:
 
 
 def parse_split(data: bytes) -> SplitProof:
-    """The proof that `data` writes; nothing in it is verified.  Raises:  MalformedError: split.format."""
+    """The proof that `data` writes, unverified.  Raises:  MalformedError: split.format."""
     value = canon.loads(data.removesuffix(b"\n"), MAX_SPLIT_BYTES)
     if value.keys() != _FIELDS or value["kind"] != "split" or value["v"] != 1:
         raise MalformedError("split.format")
@@ -101,5 +101,3 @@ def _hash(value: canon.Json) -> bytes:
     if len(raw) != 32 or not text.isascii():
         raise MalformedError("split.format")
     return raw
-
-

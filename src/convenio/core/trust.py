@@ -17,7 +17,7 @@ from typing import Final, cast
 
 from convenio.core import canon
 from convenio.core.canon import Json, Object
-from convenio.core.cosign import Ed25519CosignVerifier, MlDsa44CosignVerifier
+from convenio.core.cosign import ED25519_COSIGNATURE, ML_DSA_44_COSIGNATURE, CosignVerifier
 from convenio.core.encoding import parse_base64
 from convenio.core.errors import MalformedError, QuorumError, RefusedError
 from convenio.core.note import (
@@ -47,7 +47,6 @@ _HEX32 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _HEX64 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,40}\.v[1-9][0-9]{0,3}", re.ASCII)
 _SEAL = re.compile(r"age1pq1[02-9ac-hj-np-z]{1900,2000}", re.ASCII)
-_ALGORITHM_BYTES: Final = {"ed": 32, "pq": 1312}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One desk of a party. id: 8 hex, opaque. alias: what people type. seal: an age1pq1 recipient."""
+    """One desk. id: 8 hex, opaque. alias: what people type. seal: an age1pq1 recipient."""
 
     id: str
     alias: str
@@ -131,10 +130,13 @@ class Card:
     def node_verifier(self) -> Ed25519Verifier:
         return Ed25519Verifier.of(node_key_name(self.domain), self.roster.node)
 
-    def mirror_verifiers(self) -> tuple[MlDsa44CosignVerifier, Ed25519CosignVerifier]:
-        name = mirror_key_name(self.domain)
-        keys = self.roster.mirror
-        return MlDsa44CosignVerifier.of(name, keys.pq), Ed25519CosignVerifier.of(name, keys.ed)
+    def mirror_verifiers(self) -> tuple[CosignVerifier, CosignVerifier]:
+        """What checks this party's cosignatures: ML-DSA-44 first, then Ed25519."""
+        name, keys = mirror_key_name(self.domain), self.roster.mirror
+        return (
+            CosignVerifier.of(name, ML_DSA_44_COSIGNATURE, keys.pq),
+            CosignVerifier.of(name, ED25519_COSIGNATURE, keys.ed),
+        )
 
     def encode(self) -> bytes:
         """The text that is signed."""
@@ -207,7 +209,10 @@ class Charter:
         raise RefusedError("trust.not_a_member", party=party)
 
     def desk_of(self, address: Address) -> Desk:
-        """The desk at an address.  Raises:  RefusedError: trust.not_a_member · trust.unknown_desk."""
+        """The desk at an address.
+
+        Raises:  RefusedError: trust.not_a_member · trust.unknown_desk.
+        """
         party, _, desk = address.partition(":")
         return self.member(party).roster.desk(desk)
 
@@ -223,10 +228,13 @@ class Charter:
     def party_of(self, origin: str) -> PartyId | None:
         return next((p for p in self.members() if self.origin(p) == origin), None)
 
-    def log_verifiers(self, party: str) -> tuple[Ed25519Verifier, MlDsa44CosignVerifier]:
+    def log_verifiers(self, party: str) -> tuple[Ed25519Verifier, CosignVerifier]:
         """The keys that sign a member's checkpoints: plain Ed25519, and ML-DSA-44."""
         keys, origin = self.member(party).roster.log, self.origin(party)
-        return Ed25519Verifier.of(origin, keys.ed), MlDsa44CosignVerifier.of(origin, keys.pq)
+        return (
+            Ed25519Verifier.of(origin, keys.ed),
+            CosignVerifier.of(origin, ML_DSA_44_COSIGNATURE, keys.pq),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +313,8 @@ def parse_card(data: bytes) -> Card:
     That proves possession of the keys and nothing more: whose keys they are is settled when people
     compare the charter's fingerprint.
 
-    Raises:  MalformedError: note.* · canon.* · trust.* · SignatureError · QuorumError: trust.card_quorum.
+    Raises:  MalformedError: note.* · canon.* · trust.* · SignatureError: note.bad_signature ·
+             QuorumError: trust.card_quorum.
     """
     note = parse_note(data, MAX_TRUST_BYTES)
     card = _card(_open(note, "card", ("kind", "v", *_CARD)))
@@ -334,7 +343,7 @@ def parse_charter(data: bytes) -> SignedCharter:
 
 
 def merge_charters(one: SignedCharter, other: SignedCharter) -> SignedCharter:
-    """One charter with the signatures of both copies.  Raises:  RefusedError: trust.other_charter."""
+    """One charter with the signatures of both.  Raises:  RefusedError: trust.other_charter."""
     if one.note.text != other.note.text:
         raise RefusedError("trust.other_charter")
     lines = {(line.name, line.key_id): line for line in (*one.note.lines, *other.note.lines)}
@@ -578,7 +587,9 @@ def _charter(value: Object) -> Charter:
 
 
 def _types(value: Json) -> tuple[str, ...]:
-    found = tuple(_string(item, _TYPE, "trust.types") for item in _items(value, 1, 200, "trust.types"))
+    found = tuple(
+        _string(item, _TYPE, "trust.types") for item in _items(value, 1, 200, "trust.types")
+    )
     if sorted(set(found)) != list(found):
         raise MalformedError("trust.types")
     return found

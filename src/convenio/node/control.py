@@ -39,7 +39,9 @@ def socket_path(directory: Path) -> Path:
     if len(os.fsencode(plain)) < 100:
         return plain
     base = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108 - private directory below
-    return base / f"convenio-{os.getuid()}" / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
+    return (
+        base / f"convenio-{os.getuid()}" / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
+    )
 
 
 class ControlServer:

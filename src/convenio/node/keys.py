@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from convenio.core import canon
-from convenio.core.age import HybridIdentity, decrypt_with_passphrase, encrypt_with_passphrase
+from convenio.core.age import HybridIdentity, Passphrase, decrypt, encrypt
 from convenio.core.cosign import Ed25519Cosigner, MlDsa44Cosigner
 from convenio.core.encoding import parse_hex
 from convenio.core.errors import MalformedError
@@ -89,11 +89,11 @@ class NodeKeys:
         return [HybridIdentity.parse(keys.seal) for keys in self.desks if keys.id in desks]
 
     def public_log(self) -> KeyPair:
-        return KeyPair(self.log_signer("log").public, self.log_cosigner("log").public)
+        return KeyPair(self.log_signer("log").public, self.log_cosigner("log").verifier().public)
 
     def public_mirror(self) -> KeyPair:
         pq, ed = self.mirror_cosigners()
-        return KeyPair(ed.public, pq.public)
+        return KeyPair(ed.verifier().public, pq.verifier().public)
 
 
 def generate(domain: str, desks: dict[str, Text], rng: Random) -> NodeKeys:
@@ -112,10 +112,10 @@ def generate(domain: str, desks: dict[str, Text], rng: Random) -> NodeKeys:
 
 
 def _new_desk(alias: str, name: Text, rng: Random) -> DeskKeys:
-    return DeskKeys(rng(4).hex(), alias, name, rng(32), str(HybridIdentity.generate(rng)))
+    return DeskKeys(rng(4).hex(), alias, name, rng(32), HybridIdentity.generate(rng).reveal())
 
 
-def seal_keys(keys: NodeKeys, passphrase: bytes, rng: Random, work: int = WORK_FACTOR) -> bytes:
+def seal_keys(keys: NodeKeys, passphrase: str, rng: Random, work: int = WORK_FACTOR) -> bytes:
     """The bytes of `keys.age`."""
     value: canon.Object = {
         "kind": "node_keys",
@@ -139,15 +139,15 @@ def seal_keys(keys: NodeKeys, passphrase: bytes, rng: Random, work: int = WORK_F
             for desk in keys.desks
         ],
     }
-    return encrypt_with_passphrase(canon.dumps(value), passphrase, rng, work)
+    return encrypt(canon.dumps(value), [Passphrase(passphrase, log_n=work)], rng)
 
 
-def open_keys(data: bytes, passphrase: bytes) -> NodeKeys:
+def open_keys(data: bytes, passphrase: str) -> NodeKeys:
     """The keys in `keys.age`.
 
     Raises:  UnverifiedError: age.wrong_passphrase · MalformedError: age.* · keys.format.
     """
-    value = canon.loads(decrypt_with_passphrase(data, passphrase), _MAX_FILE)
+    value = canon.loads(decrypt(data, [Passphrase(passphrase)]), _MAX_FILE)
     try:
         if value["kind"] != "node_keys" or value["v"] != 1:
             raise MalformedError("keys.format")
@@ -179,7 +179,7 @@ def _desk(value: canon.Object) -> DeskKeys:
     )
 
 
-def seal_root(domain: str, number: int, seed: bytes, passphrase: bytes, rng: Random) -> bytes:
+def seal_root(domain: str, number: int, seed: bytes, passphrase: str, rng: Random) -> bytes:
     """The bytes of one root key file."""
     value: canon.Object = {
         "kind": "root_key",
@@ -187,12 +187,12 @@ def seal_root(domain: str, number: int, seed: bytes, passphrase: bytes, rng: Ran
         "name": root_key_name(domain, number),
         "seed": seed.hex(),
     }
-    return encrypt_with_passphrase(canon.dumps(value), passphrase, rng, WORK_FACTOR)
+    return encrypt(canon.dumps(value), [Passphrase(passphrase, log_n=WORK_FACTOR)], rng)
 
 
-def open_root(data: bytes, passphrase: bytes) -> Ed25519Signer:
+def open_root(data: bytes, passphrase: str) -> Ed25519Signer:
     """The root key in a root key file.  Raises:  as `open_keys`."""
-    value = canon.loads(decrypt_with_passphrase(data, passphrase), _MAX_FILE)
+    value = canon.loads(decrypt(data, [Passphrase(passphrase)]), _MAX_FILE)
     if value.get("kind") != "root_key" or value.keys() != {"kind", "v", "name", "seed"}:
         raise MalformedError("keys.format")
     return Ed25519Signer(cast(str, value["name"]), _seed(value["seed"]))

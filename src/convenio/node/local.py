@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from convenio.core.decide import Person, Role
 from convenio.core.errors import ConflictError, RefusedError
 from convenio.core.record import PartyId
 from convenio.core.trust import SignedCharter, parse_charter
-from convenio.store.database import Database
+from convenio.store.database import Database, Schema
 
-VERSION: Final = 1
-SCHEMA: Final = """
+_SCRIPT: Final = """
 CREATE TABLE people (
   id TEXT PRIMARY KEY, roles TEXT NOT NULL, desks TEXT NOT NULL, active INTEGER NOT NULL,
   added_at INTEGER NOT NULL, added_by TEXT NOT NULL
@@ -37,6 +36,7 @@ CREATE TABLE acts (
 CREATE TRIGGER acts_stay BEFORE DELETE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
 CREATE TRIGGER acts_fixed BEFORE UPDATE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
 """
+SCHEMA: Final = Schema(application_id=0x636F6E4C, version=1, script=_SCRIPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,41 +78,46 @@ class LocalStore:
 
     @classmethod
     def create(cls, path: Path, party: str) -> LocalStore:
-        return cls(Database.create(path, SCHEMA, VERSION), party)
+        Database.create(path, SCHEMA)
+        return cls.open(path, party)
 
     @classmethod
     def open(cls, path: Path, party: str) -> LocalStore:
-        return cls(Database.open(path, VERSION), party)
+        return cls(Database.open(path, SCHEMA), party)
 
     def close(self) -> None:
         self._database.close()
+
+    def _read(self, query: str, *values: str | int) -> list[Any]:
+        with self._database.reading() as db:
+            return db.execute(query, values).fetchall()
 
     # --- people ---
 
     def add_person(self, person: Person, at: int, by: str) -> None:
         """Raises:  ConflictError: people.exists."""
-        with self._database.write() as cursor:
-            if cursor.execute("SELECT 1 FROM people WHERE id = ?", (person.id,)).fetchone():
+        with self._database.transaction() as db:
+            if db.execute("SELECT 1 FROM people WHERE id = ?", (person.id,)).fetchone():
                 raise ConflictError("people.exists", person=person.id)
             row = (person.id, *_stored(person), at, by)
-            cursor.execute("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", row)
+            db.execute("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def change_person(self, person: Person) -> None:
-        with self._database.write() as cursor:
-            cursor.execute(
+        with self._database.transaction() as db:
+            db.execute(
                 "UPDATE people SET roles = ?, desks = ?, active = ? WHERE id = ?",
                 (*_stored(person), person.id),
             )
 
     def person(self, name: str) -> Person:
         """Raises:  RefusedError: people.unknown."""
-        rows = self._database.read("SELECT id, roles, desks, active FROM people WHERE id = ?", name)
+        rows = self._read("SELECT id, roles, desks, active FROM people WHERE id = ?", name)
         for row in rows:
             return self._person(row)
         raise RefusedError("people.unknown", person=name)
 
     def people(self) -> list[Person]:
-        rows = self._database.read("SELECT id, roles, desks, active FROM people ORDER BY id")
+        rows = self._read("SELECT id, roles, desks, active FROM people ORDER BY id")
         return [self._person(row) for row in rows]
 
     def _person(self, row: tuple[str, str, str, int]) -> Person:
@@ -127,29 +132,29 @@ class LocalStore:
         Raises:  ConflictError: channel.name_taken, another channel here has this name.
         """
         charter = signed.charter
-        with self._database.write() as cursor:
+        with self._database.transaction() as db:
             taken = "SELECT 1 FROM channels WHERE name = ? AND ch <> ?"
-            if cursor.execute(taken, (charter.name, charter.ch)).fetchone():
+            if db.execute(taken, (charter.name, charter.ch)).fetchone():
                 raise ConflictError("channel.name_taken", channel=charter.name)
-            cursor.execute(
+            db.execute(
                 "INSERT INTO channels (ch, name, charter) VALUES (?, ?, ?)"
                 " ON CONFLICT (ch) DO UPDATE SET charter = excluded.charter",
                 (charter.ch, charter.name, signed.note.encode()),
             )
 
     def confirm(self, ch: str, at: int, by: str) -> None:
-        with self._database.write() as cursor:
-            cursor.execute(
+        with self._database.transaction() as db:
+            db.execute(
                 "UPDATE channels SET confirmed_at = ?, confirmed_by = ? WHERE ch = ?", (at, by, ch)
             )
 
     def freeze(self, ch: str, at: int) -> None:
         """Stop writing into a channel; serving goes on."""
-        with self._database.write() as cursor:
-            cursor.execute("UPDATE channels SET frozen_at = ? WHERE ch = ?", (at, ch))
+        with self._database.transaction() as db:
+            db.execute("UPDATE channels SET frozen_at = ? WHERE ch = ?", (at, ch))
 
     def channels(self) -> list[Channel]:
-        rows = self._database.read(
+        rows = self._read(
             "SELECT ch, name, charter, confirmed_at, confirmed_by, frozen_at"
             " FROM channels ORDER BY name"
         )
@@ -164,11 +169,11 @@ class LocalStore:
 
     def set_route(self, ch: str, party: str, url: str) -> None:
         """Reach a member at another address than its roster says; keys stay those of the roster."""
-        with self._database.write() as cursor:
-            cursor.execute("INSERT OR REPLACE INTO routes VALUES (?, ?, ?)", (ch, party, url))
+        with self._database.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO routes VALUES (?, ?, ?)", (ch, party, url))
 
     def routes(self) -> dict[tuple[str, str], str]:
-        rows = self._database.read("SELECT ch, party, url FROM routes")
+        rows = self._read("SELECT ch, party, url FROM routes")
         return {(row[0], row[1]): row[2] for row in rows}
 
     # --- acts ---
@@ -176,15 +181,15 @@ class LocalStore:
     def note_act(self, act: ActOnRecord) -> None:
         """Write down who did what; such lines are never changed or removed."""
         row = (act.at, act.person, act.act, act.ch, act.subject, act.reason)
-        with self._database.write() as cursor:
-            cursor.execute(
+        with self._database.transaction() as db:
+            db.execute(
                 "INSERT INTO acts (at, person, act, ch, subject, reason) VALUES (?, ?, ?, ?, ?, ?)",
                 row,
             )
 
     def acts(self, limit: int = 1000) -> list[ActOnRecord]:
         """The latest acts, newest first."""
-        rows = self._database.read(
+        rows = self._read(
             "SELECT at, person, act, ch, subject, reason FROM acts ORDER BY seq DESC LIMIT ?", limit
         )
         return [ActOnRecord(*row) for row in rows]

@@ -1,0 +1,271 @@
+"""The outbox: brings our log and its bodies to one partner, and its cosignatures home.
+
+Our log is the queue: what is to be sent is whatever the partner has not cosigned yet, so there is
+no second list that could differ from it, and a node cut off for weeks simply has more to send.
+One thread a partner and channel. A failed round is tried again, later and later.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from convenio.core.checkpoint import Checkpoint
+from convenio.core.errors import (
+    ConvenioError,
+    MalformedError,
+    SignatureError,
+    UnavailableError,
+)
+from convenio.core.merkle import consistency_proof
+from convenio.core.mirrorwire import (
+    MAX_PACKAGES,
+    AddCheckpoint,
+    UploadHeader,
+    make_package,
+    package_ranges,
+    parse_mirror_info,
+)
+from convenio.core.note import SignatureLine, parse_note
+from convenio.core.record import BodyRef, PartyId, parse_record
+from convenio.node.clock import Clock
+from convenio.node.config import Limits
+from convenio.node.mirror import cosigned_of
+from convenio.node.publish import Publisher
+from convenio.node.registry import Log
+from convenio.peer.client import Conflict, Done, Partner
+from convenio.peer.limits import MAX_CHUNK_BYTES, MAX_ENTRIES_BYTES
+from convenio.store.api import Head, LogStore
+from convenio.store.objects import BlobStore
+
+
+class Lacking(Protocol):
+    """Which of our bodies a partner says it lacks: an answer of the fold."""
+
+    def lacking(self, log: Log, party: PartyId) -> list[int]:
+        """Indexes of our entries whose bodies `party` named in `lack`, and not yet in `have`."""
+
+
+@dataclass(slots=True)
+class FeedState:
+    """How it goes with one partner, for `status`. Times are seconds UTC, 0 if never."""
+
+    party: PartyId
+    ch: str
+    cosigned: int = 0
+    cosigned_at: int = 0
+    answered_at: int = 0
+    failed_at: int = 0
+    failures: int = 0
+    error: str = ""
+    parameters: dict[str, str | int] = field(default_factory=dict)
+
+
+class Feed:
+    """Feeds one partner in one channel until `stop`."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - joined once, in wiring
+        self,
+        log: Log,
+        party: PartyId,
+        partner: Partner,
+        store: LogStore,
+        blobs: BlobStore,
+        publisher: Publisher,
+        lacking: Lacking,
+        clock: Clock,
+        limits: Limits,
+        cosigned: Callable[[Log, PartyId], None],
+    ) -> None:
+        self._log, self._partner = log, partner
+        self._store, self._blobs, self._publisher = store, blobs, publisher
+        self._lacking, self._clock, self._limits, self._cosigned = lacking, clock, limits, cosigned
+        self._verifiers = log.charter.member(party).mirror_verifiers()
+        self._pushed: set[str] = set()
+        self._last_at = 0
+        self._wake = threading.Event()
+        self._stopping = False
+        self.state = FeedState(party, log.channel.ch)
+        self._thread = threading.Thread(target=self._run, name=f"feed-{party}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=self._limits.total_s)
+        self._partner.close()
+
+    def wake(self) -> None:
+        """There is something new, or the partner has been heard: do not wait any longer."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        wait_s: float | None = 0
+        while not self._stopping:
+            self._wake.wait(wait_s)
+            self._wake.clear()
+            if self._stopping:
+                return
+            wait_s = self._attempt()
+
+    def _attempt(self) -> float | None:
+        """One round. Returns how long to wait unless woken; None: until there is something new."""
+        state = self.state
+        try:
+            self.round()
+        except ConvenioError as error:
+            state.failures += 1
+            state.failed_at = int(self._clock())
+            state.error, state.parameters = error.code, dict(error.parameters)
+            first, most = self._limits.retry_first_s, self._limits.retry_most_s
+            return float(min(most, first * 2 ** min(state.failures - 1, 12)))
+        state.failures, state.error, state.parameters = 0, "", {}
+        return None
+
+    def round(self) -> None:
+        """Bring the partner up to our head.
+
+        (1) publish · (2) small bodies go first, so that a cosigned entry has its body there ·
+        (3) the checkpoint · (4) the entries, answered by cosignatures · (5) large bodies, and
+        those the partner says it lacks.
+        """
+        origin = self._log.origin
+        head = self._publisher.publish(origin)  # (1)
+        acked = self._acked(origin)
+        self.state.cosigned = acked
+        if acked < head.size:
+            self._push_bodies(self._bodies(acked, head.size), large=False)  # (2)
+            self._offer(head, acked)  # (3)
+            self._upload(head, acked)  # (4)
+            self._push_bodies(self._bodies(acked, head.size), large=True)  # (5)
+        for index in self._lacking.lacking(self._log, self.state.party):
+            self._push_bodies(self._bodies(index, index + 1), large=False, again=True)
+            self._push_bodies(self._bodies(index, index + 1), large=True, again=True)
+        self.state.answered_at = int(self._clock())
+
+    def _acked(self, origin: str) -> int:
+        """How much of our log the partner has cosigned."""
+        latest = self._store.latest_cosignature(origin, self._verifiers[0].name)
+        if latest is None:
+            return 0
+        self._last_at = max(self._last_at, latest.at)
+        return latest.size
+
+    # --- bodies ---
+
+    def _bodies(self, start: int, end: int) -> Iterator[BodyRef]:
+        """The bodies of our entries [start, end) that this partner's desks may read."""
+        party = self.state.party
+        for stored in self._store.entries(self._log.origin, start, end):
+            for body in parse_record(stored.entry).header.bodies:
+                if body.form == "open" or any(a.startswith(f"{party}:") for a in body.to):
+                    yield body
+
+    def _push_bodies(
+        self, bodies: Iterator[BodyRef], *, large: bool, again: bool = False
+    ) -> None:
+        for body in bodies:
+            is_large = body.n > self._limits.small_body_bytes
+            if is_large is large and (again or body.c not in self._pushed):
+                self._push(body)
+                if len(self._pushed) > 100_000:
+                    self._pushed.clear()
+                self._pushed.add(body.c)
+
+    def _push(self, body: BodyRef) -> None:
+        """One body, from where the partner stands. What we no longer hold is left out."""
+        ch = self._log.channel.ch
+        if self._blobs.size(body.c) is None:
+            return
+        if body.n <= MAX_CHUNK_BYTES:
+            offset = 0  # one piece: asking first would cost as much as sending
+        else:
+            held = self._partner.blob_state(ch, body.c)
+            offset = held.offset if held else 0
+        while offset < body.n and not self._stopping:
+            chunk = self._blobs.read(body.c, offset, min(MAX_CHUNK_BYTES, body.n - offset))
+            answer = self._partner.put_blob_chunk(ch, body.c, offset, body.n, chunk)
+            moved = answer.size if isinstance(answer, Conflict) else answer.offset
+            if isinstance(answer, Conflict) and moved == offset:
+                raise MalformedError("peer.content")
+            offset = moved
+
+    # --- checkpoint and entries ---
+
+    def _offer(self, head: Head, acked: int) -> None:
+        """Make our head the partner's pending checkpoint; its 409 says what it knows instead."""
+        old = acked
+        for _ in range(8):
+            reader = self._store.reader(self._log.origin, head.size)
+            proof = consistency_proof(old, head.size, reader) if old else []
+            body = AddCheckpoint.of(old, proof, head.checkpoint).encode()
+            answer = self._partner.add_checkpoint(body)
+            if answer is None:
+                return
+            if answer.size > head.size:
+                raise SignatureError("feed.partner_ahead", size=answer.size, ours=head.size)
+            old = answer.size
+        raise UnavailableError("feed.unsteady")
+
+    def _upload(self, head: Head, acked: int) -> None:
+        """Send the entries up to `head`, as often as the mirror says it lacks some."""
+        start, ticket = acked, b""
+        for _ in range(2 * (head.size - acked) // 256 + 16):
+            if self._stopping:
+                raise UnavailableError("node.stopping")
+            answer = self._partner.add_entries(self._body(start, head.size, ticket))
+            if isinstance(answer, Done):
+                self._take(head, answer.lines)
+                return
+            info = parse_mirror_info(answer.info)
+            if info.size != head.size:
+                raise UnavailableError("feed.unsteady")
+            start, ticket = min(info.next_entry, head.size), info.ticket
+        raise UnavailableError("feed.unsteady")
+
+    def _body(self, start: int, end: int, ticket: bytes) -> bytes:
+        """An upload of as many packages as one request may hold."""
+        origin = self._log.origin
+        parts = [UploadHeader(origin, start, end, ticket).encode()]
+        size, reader = len(parts[0]), self._store.reader(origin, end)
+        for number, (first, last) in enumerate(package_ranges(start, end)):
+            entries = [stored.entry for stored in self._store.entries(origin, first, last)]
+            package = make_package(first, entries, end, reader).encode()
+            size += len(package)
+            if number == MAX_PACKAGES or size > MAX_ENTRIES_BYTES:
+                break
+            parts.append(package)
+        return b"".join(parts)
+
+    def _take(self, head: Head, lines: bytes) -> None:
+        """Keep the partner's cosignatures over `head`.
+
+        One whose time is more than `skew_s` from our clock, or before the last, or 0, is kept and
+        flagged: it proves custody and tells nothing about when.
+        Raises:  SignatureError: feed.no_cosignature, the ML-DSA-44 line is missing or wrong.
+        """
+        checkpoint = Checkpoint(self._log.origin, head.size, head.root)
+        now, found = int(self._clock()), parse_note(checkpoint.text() + b"\n" + lines, 1 << 16)
+        given = {(line.name, line.key_id): line for line in found.lines}
+        main = self._verifiers[0]
+        if (main.name, main.key_id) not in given:
+            raise SignatureError("feed.no_cosignature", party=self.state.party)
+        for verifier in self._verifiers:
+            line = given.get((verifier.name, verifier.key_id))
+            if line is not None:
+                at = verifier.verify_checkpoint(checkpoint, line.signature)
+                self._keep(head, line, at, now)
+        self.state.cosigned, self.state.cosigned_at = head.size, now
+        self._cosigned(self._log, self.state.party)
+
+    def _keep(self, head: Head, line: SignatureLine, at: int, now: int) -> None:
+        flagged = at == 0 or at < self._last_at or abs(at - now) > self._limits.skew_s
+        self._last_at = self._last_at if flagged else at
+        self._store.put_cosignature(
+            self._log.origin, cosigned_of(head, line, at, now, flagged=flagged)
+        )

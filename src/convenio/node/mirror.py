@@ -1,0 +1,244 @@
+"""The mirror: we store another party's log, entry by entry, and cosign what we hold whole.
+
+It checks the log's signature and the tree, and never looks into an entry: what a record may do is
+the fold's question. Cosigning means *received*, never *agreed*. Steps: docs/spec/mirror.md.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
+from convenio.core.errors import (
+    ConflictError,
+    RefusedError,
+    SignatureError,
+    SplitViewError,
+)
+from convenio.core.merkle import check_consistency, consistency_proof, edge_of, tree_root
+from convenio.core.mirrorwire import (
+    AddCheckpoint,
+    MirrorInfo,
+    Package,
+    UploadHeader,
+    check_package,
+)
+from convenio.core.note import Note, SignatureLine, keyring, verify_note
+from convenio.core.split import SplitProof
+from convenio.node.clock import Clock, stamp
+from convenio.node.config import Limits
+from convenio.node.keys import NodeKeys
+from convenio.node.registry import Log
+from convenio.store.api import Cosigned, Head, LogStore
+
+DAY_S = 86_400
+
+
+class Mirror:
+    """Takes other parties' logs in. One upload per log at a time; others wait."""
+
+    def __init__(  # noqa: PLR0913 - joined once, in wiring
+        self,
+        store: LogStore,
+        keys: NodeKeys,
+        clock: Clock,
+        limits: Limits,
+        advanced: Callable[[Log], None],
+        alarm: Callable[[Log, str, bytes], None],
+    ) -> None:
+        self._store, self._clock, self._limits = store, clock, limits
+        self._cosigners = keys.mirror_cosigners()
+        self._advanced, self._alarm = advanced, alarm
+        self._locks: dict[str, threading.RLock] = {}
+        self._guard = threading.Lock()
+        self._quota = Quotas()
+
+    def lock(self, log: Log) -> threading.RLock:
+        """Held over one whole upload, so that packages of two uploads do not interleave."""
+        with self._guard:
+            return self._locks.setdefault(log.origin, threading.RLock())
+
+    # --- add-checkpoint ---
+
+    def add_checkpoint(self, log: Log, request: AddCheckpoint) -> None:
+        """The checkpoint is pending: signed by the log, and an extension of what we knew.
+
+        Raises:  SignatureError: not the log's · ConflictError: mirror.moved, with `size`: what we
+                 know · ProofError: the tree does not extend ours · SplitViewError by way of
+                 `alarm`, when what is signed contradicts what the same key signed before.
+        Source:  C2SP tlog-witness, add-checkpoint; tlog-mirror.
+        """
+        checkpoint, note = request.checkpoint, self._log_lines(log, request)
+        with self.lock(log):
+            self._compare_with_held(log, checkpoint, note)
+            known = self._newest(log.origin)
+            if request.old != known.size:
+                raise ConflictError("mirror.moved", size=known.size)
+            check_consistency(
+                known.size, known.root, checkpoint.size, checkpoint.root, list(request.proof)
+            )
+            self._store.put_pending(
+                log.origin, known.size, checkpoint.size, checkpoint.root, note.encode()
+            )
+
+    def _log_lines(self, log: Log, request: AddCheckpoint) -> Note:
+        """The note with only the log's own two lines, both of them verified."""
+        verifiers = log.charter.log_verifiers(log.party)
+        known = keyring(*verifiers)
+        signed = verify_note(request.note, known)
+        if len(signed) != len(verifiers):
+            raise SignatureError("mirror.log_signature", origin=log.origin)
+        lines: dict[tuple[str, bytes], SignatureLine] = {}
+        for line in request.note.lines:
+            if (line.name, line.key_id) in known:
+                lines.setdefault((line.name, line.key_id), line)
+        return Note(request.checkpoint.text(), tuple(lines.values()))
+
+    def _newest(self, origin: str) -> Head:
+        pending = self._store.pending(origin)
+        return pending[0] if pending else self._store.head(origin)
+
+    def _compare_with_held(self, log: Log, checkpoint: Checkpoint, note: Note) -> None:
+        """A signed root that differs from the one we hold at that size is a second history."""
+        for known in (self._store.head(log.origin), *self._store.pending(log.origin)):
+            if checkpoint.size == known.size and checkpoint.root != known.root:
+                self._split(log, note.encode(), known, checkpoint.root, [])
+        head = self._store.head(log.origin)
+        if 0 < checkpoint.size < head.size:
+            reader = self._store.reader(log.origin, head.size)
+            ours = tree_root(checkpoint.size, reader)
+            if ours != checkpoint.root:
+                proof = consistency_proof(checkpoint.size, head.size, reader)
+                self._split(log, note.encode(), head, ours, proof)
+
+    def _split(
+        self, log: Log, smaller: bytes, larger: Head, root: bytes, proof: list[bytes]
+    ) -> None:
+        """Keep what proves two histories, then say so. Steps: docs/spec/split.md."""
+        if not proof:  # equal sizes: the claim itself is the root of the "larger" one
+            evidence = SplitProof(larger.checkpoint, smaller, root, ())
+        else:
+            evidence = SplitProof(smaller, larger.checkpoint, root, tuple(proof))
+        self._store.put_evidence(log.origin, "split", evidence.encode(), int(self._clock()))
+        self._alarm(log, "split", evidence.encode())
+        raise SplitViewError("mirror.split_view", origin=log.origin)
+
+    # --- add-entries ---
+
+    def begin(self, log: Log, header: UploadHeader) -> Head:
+        """The pending checkpoint this upload leads to; to be called under `lock`.
+
+        Raises:  RefusedError: mirror.no_checkpoint (422) · NotThereError (409), with where we stand.
+        """
+        pending = self._store.pending(log.origin)
+        if not pending:
+            raise RefusedError("mirror.no_checkpoint")
+        head, following = self._store.head(log.origin), self._store.next_entry(log.origin)
+        target = next((p for p in pending if p.size == header.end), None)
+        if target is None and header.end == head.size:
+            target = head
+        if target is None or header.end < head.size or header.start > following:
+            raise NotThereError(self.info(log, header))
+        if min(header.end, following) - header.start > 256 * 32:
+            raise NotThereError(self.info(log, header))
+        return target
+
+    def info(self, log: Log, header: UploadHeader) -> MirrorInfo:
+        """What a 202 or 409 answer says: the size to aim at, and the next entry we lack."""
+        pending = self._store.pending(log.origin)
+        sizes = [p.size for p in pending]
+        size = header.end if header.end in sizes else self._newest(log.origin).size
+        return MirrorInfo(size, self._store.next_entry(log.origin))
+
+    def take(self, log: Log, package: Package, target: Head) -> None:
+        """Store one package, proven into `target`; with the last one the mirror advances.
+
+        Raises:  ProofError, nothing of this package is stored · RefusedError: mirror.quota.
+        """
+        origin = log.origin
+        known = self._store.next_entry(origin)
+        reader = self._store.reader(origin, package.start)
+        before = edge_of(package.bundle_start, package.start, reader)
+        check_package(package, before, target.size, target.root)
+        fresh = package.entries[max(0, known - package.start) :]
+        if fresh:
+            now = int(self._clock())
+            self._quota.count(log, len(fresh), sum(map(len, fresh)), now)
+        if package.end == target.size and target.size > self._store.head(origin).size:
+            self._store.absorb(origin, package.start, package.entries, target.size)
+        elif fresh:
+            self._store.put_entries(origin, package.start, package.entries)
+
+    def finish(self, log: Log, header: UploadHeader, target: Head) -> list[SignatureLine]:
+        """All entries are here: advance if that is still due, cosign, and say so.
+
+        A cosignature is made anew each time it is asked for: its time says "as of now".
+        """
+        head = self._store.head(log.origin)
+        if head.size < header.end:
+            head = self._store.advance(log.origin, target.size)
+        if head.size != header.end:
+            raise NotThereError(self.info(log, header))
+        lines = self._cosign(log, head)
+        self._advanced(log)
+        return lines
+
+    def _cosign(self, log: Log, head: Head) -> list[SignatureLine]:
+        checkpoint = Checkpoint(log.origin, head.size, head.root)
+        given = self._store.cosignatures(log.origin, head.size, self._cosigners[0].name)
+        last = max((c.at for c in given), default=0)
+        at = stamp(self._clock(), last, self._limits.clock_slack_s)
+        lines = [cosigner.cosign(checkpoint, at) for cosigner in self._cosigners]
+        for line in lines:
+            self._store.put_cosignature(log.origin, cosigned_of(head, line, at, at, flagged=False))
+        return lines
+
+    def checkpoint(self, log: Log) -> bytes:
+        """The mirror checkpoint with the log's lines and ours; b"" while there is none."""
+        head = self._store.head(log.origin)
+        if not head.size:
+            return b""
+        _, note = parse_signed_checkpoint(head.checkpoint)
+        name = self._cosigners[0].name
+        latest = {
+            c.key_id: c.line
+            for c in self._store.cosignatures(log.origin, head.size, name)
+            if c.size == head.size
+        }
+        return note.encode() + b"".join(latest.values())
+
+
+class NotThereError(ConflictError):
+    """The upload does not fit where the mirror stands; `info` says where that is."""
+
+    def __init__(self, info: MirrorInfo) -> None:
+        super().__init__("mirror.not_there", size=info.size, next=info.next_entry)
+        self.info = info
+
+
+class Quotas:
+    """What each member has sent in the running day, against what the charter allows."""
+
+    def __init__(self) -> None:
+        self._used: dict[str, tuple[int, int, int]] = {}
+
+    def count(self, log: Log, entries: int, size: int, now: int) -> None:
+        """Raises:  RefusedError: mirror.quota, until the day (UTC) is over."""
+        day = now // DAY_S
+        was, had, bytes_had = self._used.get(log.origin, (day, 0, 0))
+        if was != day:
+            had = bytes_had = 0
+        quota = log.charter.quota
+        if had + entries > quota.entries_per_day or bytes_had + size > quota.bytes_per_day:
+            raise RefusedError("mirror.quota", entries_per_day=quota.entries_per_day)
+        self._used[log.origin] = (day, had + entries, bytes_had + size)
+
+
+def cosigned_of(
+    head: Head, line: SignatureLine, at: int, taken_at: int, *, flagged: bool
+) -> Cosigned:
+    """A cosignature line as the store keeps it."""
+    return Cosigned(
+        head.size, head.root, line.name, line.key_id, line.encode(), at, taken_at, flagged
+    )

@@ -1,0 +1,262 @@
+"""What this node answers its partners: who may read, who may feed which mirror, whose bodies.
+
+`None` means nothing here for this caller: the same answer whether the thing does not exist or the
+caller may not know of it. HTTP itself is `api.partner`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from convenio.core import tiles
+from convenio.core.errors import ConflictError, RefusedError
+from convenio.core.httpsig import keyid_of
+from convenio.core.mirrorwire import AddCheckpoint, MirrorInfo, Package, UploadHeader
+from convenio.core.note import Ed25519Verifier
+from convenio.core.record import Header, PartyId, parse_record
+from convenio.core.trust import Charter
+from convenio.node.config import Limits
+from convenio.node.mirror import Mirror, NotThereError
+from convenio.node.publish import Publisher
+from convenio.node.registry import Log, Registry
+from convenio.store.api import LogStore
+from convenio.store.objects import BlobStore
+
+Who = Ed25519Verifier | None
+Cites = Callable[[str, str], Header | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """200: everything up to upload_end is durable. lines: our cosignatures as signature lines."""
+
+    lines: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """202: some packages are durable, more are needed."""
+
+    info: MirrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """409: the upload does not fit where the mirror stands."""
+
+    info: MirrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class BlobHeld:
+    """How much of a blob is here. size: its whole size when complete, else None."""
+
+    offset: int
+    size: int | None
+
+
+class Partnering:
+    """The one answerer of `api.partner`. Called from several threads at once."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - joined once, in wiring
+        self,
+        registry: Registry,
+        store: LogStore,
+        blobs: BlobStore,
+        mirror: Mirror,
+        publisher: Publisher,
+        limits: Limits,
+        cites: Cites,
+        heard: Callable[[str, PartyId], None],
+    ) -> None:
+        """cites: the newest header of a channel that names a blob. heard: a partner has called."""
+        self._registry, self._store, self._blobs = registry, store, blobs
+        self._mirror, self._publisher, self._limits = mirror, publisher, limits
+        self._cites, self._heard = cites, heard
+
+    def node_key(self, keyid: str) -> Ed25519Verifier | None:
+        """The node key with that keyid, of another member of any channel of ours."""
+        for channel in self._registry.channels():
+            for card in channel.signed.charter.parties:
+                key = card.node_verifier()
+                if keyid_of(key) == keyid and card.party != self._registry.party:
+                    return key
+        return None
+
+    def healthy(self) -> bool:
+        return True
+
+    # --- reading ---
+
+    def checkpoint(self, who: Who, log: str, mirror: bool) -> bytes | None:
+        found = self._readable(who, log, mirror)
+        if found is None:
+            return None
+        if mirror:
+            return self._mirror.checkpoint(found) or None
+        return self._publisher.publish(found.origin).checkpoint or None
+
+    def tile(  # noqa: PLR0913, PLR0917 - the parts of a tile's path
+        self, who: Who, log: str, mirror: bool, level: int, index: int, width: int
+    ) -> bytes | None:
+        found = self._readable(who, log, mirror)
+        if found is None:
+            return None
+        size = self._store.head(found.origin).size
+        if tiles.tile_width(level, index, size) < width:
+            return None
+        reader, below = self._store.reader(found.origin, size), 8 * level
+        first = index * tiles.WIDTH
+        return b"".join(reader.subtree(below, first + at) for at in range(width))
+
+    def bundle(self, who: Who, log: str, mirror: bool, index: int, width: int) -> bytes | None:
+        found = self._readable(who, log, mirror)
+        if found is None:
+            return None
+        start = index * tiles.WIDTH
+        if self._store.head(found.origin).size < start + width:
+            return None
+        return tiles.format_bundle(
+            [stored.entry for stored in self._store.entries(found.origin, start, start + width)]
+        )
+
+    def charter(self, who: Who, ch: str) -> bytes | None:
+        for channel in self._registry.channels():
+            charter = channel.signed.charter
+            if channel.ch == ch and (charter.public or _party(who, charter)):
+                return channel.signed.note.encode()
+        return None
+
+    def _readable(self, who: Who, key: str, mirror: bool) -> Log | None:
+        log = self._registry.log_by_key(key, own=not mirror)
+        if log is None or not (log.charter.public or _party(who, log.charter)):
+            return None
+        return log
+
+    # --- taking in ---
+
+    def add_checkpoint(self, who: Ed25519Verifier, request: AddCheckpoint) -> bytes | None:
+        log = self._fed_by(who, request.checkpoint.origin)
+        if log is None:
+            return None
+        self._mirror.add_checkpoint(log, request)
+        return b""
+
+    def add_entries(
+        self, who: Ed25519Verifier, header: UploadHeader, packages: Iterator[Package]
+    ) -> Stored | Progress | Elsewhere | None:
+        log = self._fed_by(who, header.origin)
+        if log is None:
+            return None
+        with self._mirror.lock(log):
+            try:
+                return self._take(log, header, packages)
+            except NotThereError as error:
+                return Elsewhere(error.info)
+
+    def _take(
+        self, log: Log, header: UploadHeader, packages: Iterator[Package]
+    ) -> Stored | Progress:
+        target, reached = self._mirror.begin(log, header), header.start
+        for package in packages:
+            self._mirror.take(log, package, target)
+            reached = package.end
+        if reached < header.end:
+            return Progress(self._mirror.info(log, header))
+        lines = self._mirror.finish(log, header, target)
+        return Stored(b"".join(line.encode() for line in lines))
+
+    def _fed_by(self, who: Ed25519Verifier, origin: str) -> Log | None:
+        """The mirror that this caller may feed: only the log's owner feeds it.
+
+        A channel nobody here has confirmed takes nothing, unless anyone may read it anyway.
+        """
+        log = self._registry.log(origin)
+        if log is None or log.own or _party(who, log.charter) != log.party:
+            return None
+        if not log.channel.in_force:
+            raise RefusedError("channel.unconfirmed", channel=log.channel.name)
+        self._heard(log.channel.ch, log.party)
+        return log
+
+    # --- bodies ---
+
+    def blob_held(self, who: Who, ch: str, c: str) -> BlobHeld | None:
+        charter = self._charter(ch)
+        party = _party(who, charter) if charter else None
+        size = self._blobs.size(c)
+        if charter is None:
+            return None
+        if size is not None and self._may_read(charter, party, c):
+            return BlobHeld(size, size)
+        if party is None:
+            return None
+        # A member may bring what we lack; that it is here already is told only to its readers.
+        return BlobHeld(self._blobs.stage_offset(c), None)
+
+    def blob_read(self, who: Who, ch: str, c: str, start: int, size: int) -> bytes | None:
+        charter = self._charter(ch)
+        if charter is None or self._blobs.size(c) is None:
+            return None
+        if not self._may_read(charter, _party(who, charter), c):
+            return None
+        return self._blobs.read(c, start, size)
+
+    def blob_write(  # noqa: PLR0913, PLR0917 - the parts of an upload
+        self, who: Ed25519Verifier, ch: str, c: str, offset: int, total: int, chunk: bytes
+    ) -> int | None:
+        """Small bodies may come before their entry; large ones only once an entry cites them."""
+        charter = self._charter(ch)
+        party = _party(who, charter) if charter else None
+        if party is None:
+            return None
+        if self._blobs.size(c) == total:
+            return total
+        if total > self._limits.max_body_bytes:
+            raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
+        if total > self._limits.small_body_bytes and self._cites(ch, c) is None:
+            raise RefusedError("blob.not_cited")
+        try:
+            held = self._blobs.stage_write(c, offset, chunk, total)
+        except ConflictError as error:
+            raise ConflictError("blob.offset", offset=int(error.parameters["offset"])) from error
+        if held == total:
+            self._heard(ch, party)
+        return held
+
+    def _charter(self, ch: str) -> Charter | None:
+        for channel in self._registry.channels():
+            if channel.ch == ch and channel.in_force:
+                return channel.signed.charter
+        return None
+
+    def _may_read(self, charter: Charter, party: PartyId | None, c: str) -> bool:
+        """A blob is served if an entry of the channel cites it and the asker is among its readers."""
+        header = self._cites(charter.ch, c)
+        if header is None:
+            return False
+        for body in header.bodies:
+            if body.c != c:
+                continue
+            if body.form == "open":
+                return charter.public or party is not None
+            if party is not None:
+                return party == header.sender or any(a.startswith(f"{party}:") for a in body.to)
+        return False
+
+
+def cited_by(entry: bytes, c: str) -> Header | None:
+    """The header of `entry` if one of its bodies is `c`."""
+    header = parse_record(entry).header
+    return header if any(body.c == c for body in header.bodies) else None
+
+
+def _party(who: Who, charter: Charter) -> PartyId | None:
+    """Which member of this channel the caller's node key is."""
+    if who is None:
+        return None
+    for card in charter.parties:
+        if card.roster.node == who.public and card.node_verifier().name == who.name:
+            return card.party
+    return None
