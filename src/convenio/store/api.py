@@ -20,6 +20,7 @@ from typing import Final, Protocol
 
 from convenio.core.merkle import EMPTY_ROOT, Reader, RightEdge
 
+ID_BYTES: Final = 16
 MAX_ENTRY_BYTES: Final = 65_535
 MAX_PENDING: Final = 16
 MAX_EVIDENCE: Final = 64

@@ -12,15 +12,15 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from convenio.core.errors import ConflictError, UnavailableError
 from convenio.store.durable import os_errors, sync_folder
 
 Connect = Callable[..., sqlite3.Connection]
+Row = tuple[Any, ...]
 
 _WRITER: Final = """
 PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
@@ -33,15 +33,6 @@ PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON
 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;
 """
 _MAX_IDLE_READERS: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """Whose file it is and in what shape. version: from 1; a file of another one is refused."""
-
-    application_id: int
-    version: int
-    script: str
 
 
 class Database:
@@ -58,31 +49,33 @@ class Database:
         self.dead = False
 
     @classmethod
-    def create(cls, path: Path, schema: Schema) -> None:
-        """The file exists, empty and complete, readable by its owner only.
+    def create(cls, path: Path, script: str, version: int, *, kind: int = 0) -> Database:
+        """The file exists, empty and complete, readable by its owner only; it is open.
 
+        Args:    script: SQL that makes the tables. version: of the schema, from 1. kind: SQLite's
+                 application_id, so that one database is not taken for another.
         Raises:  ConflictError: store.exists · UnavailableError: store.disk_full · store.io.
         """
-        if path.exists():
-            raise ConflictError("store.exists")
         unfinished = path.with_name(f".new-{os.getpid()}-{path.name}")
         with os_errors(), sqlite_errors():
             try:
                 os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-                _build(unfinished, schema)
-                os.link(unfinished, path)
+                _build(unfinished, script, version, kind)
+                path.hardlink_to(unfinished)
             except FileExistsError as error:
                 raise ConflictError("store.exists") from error
             finally:
                 unfinished.unlink(missing_ok=True)
             sync_folder(path.parent)
+        return cls.open(path, version, kind=kind)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - each has a name and a default
         cls,
         path: Path,
-        schema: Schema,
+        version: int,
         *,
+        kind: int = 0,
         read_only: bool = False,
         quick_check: bool = False,
         busy_s: float = 5.0,
@@ -92,22 +85,24 @@ class Database:
 
         Args:    busy_s: how long a write waits for another process, in seconds.
                  quick_check: read the whole file and look for damage first.
-        Raises:  UnavailableError: store.absent · store.corrupt, with `damage` lines found ·
-                 store.foreign, not a file of this kind · store.version, with `version`.
+        Raises:  UnavailableError: store.absent · store.corrupt · store.foreign, not a file of this
+                 kind · store.version, with `found`: another schema.
         """
         if not path.is_file():
             raise UnavailableError("store.absent")
         with sqlite_errors():
             opened = cls(path, busy_s, read_only, connect)
             try:
-                opened._recognise(schema, quick_check)
+                opened._recognise(version, kind)
+                if quick_check and opened.damage():
+                    raise UnavailableError("store.corrupt")
             except BaseException:
                 opened.close()
                 raise
         return opened
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def write(self) -> Iterator[sqlite3.Connection]:
         """What is executed inside is committed durably at the end, or not at all.
 
         Raises:  UnavailableError: store.dead · store.locked · store.disk_full · store.io ·
@@ -132,6 +127,15 @@ class Database:
                 yield reader
             finally:
                 self._give_back(reader)
+
+    def read(self, sql: str, *parameters: object) -> list[Row]:
+        """All rows of one SELECT over what is committed."""
+        with self.reading() as reader:
+            return reader.execute(sql, parameters).fetchall()
+
+    def damage(self) -> list[str]:
+        """SQLite's complaints about the structure of the file, at most 100. Reads all of it."""
+        return [line for (line,) in self.read("PRAGMA quick_check(100)") if line != "ok"]
 
     def close(self) -> None:
         """Every connection is closed. A second call does nothing."""
@@ -171,6 +175,7 @@ class Database:
     def _open_writer(self) -> sqlite3.Connection:
         writer = self._connect(_uri(self._path, "rw"), **_options(self._busy_s))
         writer.executescript(_WRITER)
+        writer.execute("SELECT 1 FROM sqlite_master").fetchone()  # recovers after a crash
         return writer
 
     def _take_reader(self) -> sqlite3.Connection:
@@ -190,21 +195,13 @@ class Database:
                 return
         reader.close()
 
-    def _recognise(self, schema: Schema, quick_check: bool) -> None:
-        with self.reading() as reader:
-            if _pragma(reader, "application_id") != schema.application_id:
-                raise UnavailableError("store.foreign")
-            version = _pragma(reader, "user_version")
-            if version != schema.version:
-                raise UnavailableError("store.version", version=version)
-            if quick_check and (damage := damage_lines(reader)):
-                raise UnavailableError("store.corrupt", damage=damage)
-
-
-def damage_lines(reader: sqlite3.Connection) -> int:
-    """How many complaints SQLite has about the file's structure; it stops at 100."""
-    rows = reader.execute("PRAGMA quick_check(100)").fetchall()
-    return sum(1 for (line,) in rows if line != "ok")
+    def _recognise(self, version: int, kind: int) -> None:
+        ((found_kind,),) = self.read("PRAGMA application_id")
+        ((found,),) = self.read("PRAGMA user_version")
+        if found_kind != kind:
+            raise UnavailableError("store.foreign")
+        if found != version:
+            raise UnavailableError("store.version", found=found)
 
 
 @contextmanager
@@ -250,19 +247,12 @@ def _uri(path: Path, mode: str) -> str:
     return f"file:{quote(str(path.absolute()))}?mode={mode}"
 
 
-def _pragma(reader: sqlite3.Connection, name: str) -> int:
-    (value,) = reader.execute(f"PRAGMA {name}").fetchone()
-    return int(value)
-
-
-def _build(path: Path, schema: Schema) -> None:
+def _build(path: Path, script: str, version: int, kind: int) -> None:
     connection = sqlite3.connect(_uri(path, "rw"), uri=True, isolation_level=None)
     try:
         connection.executescript(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE;"
-            f"PRAGMA application_id = {schema.application_id};"
-            f"PRAGMA user_version = {schema.version};"
-            f"{schema.script}; COMMIT;"
+            f"PRAGMA application_id = {kind}; PRAGMA user_version = {version}; {script}; COMMIT;"
         )
     finally:
         connection.close()

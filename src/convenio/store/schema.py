@@ -1,0 +1,150 @@
+"""The shape of the log database, and the guards that make it grow only (docs/spec/store.md).
+
+Triggers hold against mistakes of ours and of whoever opens the file with another tool, not against
+somebody who drops them; `check` and the partner's cosignatures are for that. BEFORE INSERT guards
+are there because INSERT OR REPLACE deletes without asking a delete trigger.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = 1
+KIND: Final = 0x434E4C47  # "CNLG"
+
+INDEX_BITS: Final = 40  # key of an entry: log << 40 | index
+LEVEL_BITS: Final = 36  # key of a tile: log << 40 | level << 36 | index
+RUN_BITS: Final = 14  # the leaf index is sorted within runs of 16,384, so that it grows in place
+
+SCRIPT: Final = f"""
+CREATE TABLE log (
+  id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 4194303),
+  origin TEXT NOT NULL, ch TEXT NOT NULL, party TEXT NOT NULL,
+  gen INTEGER NOT NULL, own INTEGER NOT NULL
+);
+CREATE INDEX log_origin ON log (origin);
+
+-- size, root, checkpoint: what is signed. edge: of all that is stored; a mirror's may be beyond.
+CREATE TABLE tree (
+  log INTEGER PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,
+  checkpoint BLOB NOT NULL, edge BLOB NOT NULL
+);
+
+-- id: of the record, in own logs. The entry comes last, so that hashes are read without it.
+CREATE TABLE entry (
+  key INTEGER PRIMARY KEY, leaf BLOB NOT NULL, id BLOB, entry BLOB NOT NULL
+);
+CREATE INDEX entry_leaf ON entry (key >> {RUN_BITS}, substr(leaf, 1, 8));
+CREATE INDEX entry_id ON entry (id) WHERE id IS NOT NULL;
+
+-- Full tiles of hashes. root: of the tile, its one hash in the tile above.
+CREATE TABLE tile (key INTEGER PRIMARY KEY, root BLOB NOT NULL, hashes BLOB NOT NULL);
+
+CREATE TABLE pending (
+  log INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, checkpoint BLOB NOT NULL,
+  PRIMARY KEY (log, size)
+) WITHOUT ROWID;
+
+CREATE TABLE cosignature (
+  seq INTEGER PRIMARY KEY, log INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL,
+  name TEXT NOT NULL, key_id BLOB NOT NULL, line BLOB NOT NULL,
+  at INTEGER NOT NULL, taken_at INTEGER NOT NULL, flagged INTEGER NOT NULL
+);
+CREATE INDEX cosignature_size ON cosignature (log, size, at);
+CREATE INDEX cosignature_name ON cosignature (log, name, flagged, size, at);
+
+CREATE TABLE evidence (
+  seq INTEGER PRIMARY KEY, log INTEGER NOT NULL, kind TEXT NOT NULL, payload BLOB NOT NULL,
+  at INTEGER NOT NULL
+);
+
+CREATE TABLE fold_mark (log INTEGER PRIMARY KEY, size INTEGER NOT NULL);
+CREATE TABLE unfit (
+  log INTEGER NOT NULL, idx INTEGER NOT NULL, code TEXT NOT NULL, PRIMARY KEY (log, idx)
+) WITHOUT ROWID;
+
+CREATE TRIGGER log_fixed BEFORE UPDATE ON log
+BEGIN SELECT RAISE(ABORT, 'a log is never renamed'); END;
+CREATE TRIGGER log_kept BEFORE DELETE ON log
+BEGIN SELECT RAISE(ABORT, 'a log is never deleted'); END;
+CREATE TRIGGER log_new BEFORE INSERT ON log
+WHEN EXISTS (SELECT 1 FROM log WHERE id = NEW.id OR origin = NEW.origin)
+BEGIN SELECT RAISE(ABORT, 'a log is never replaced'); END;
+
+CREATE TRIGGER tree_grows BEFORE UPDATE ON tree
+WHEN NEW.log <> OLD.log OR NEW.size < OLD.size OR (NEW.size = OLD.size AND NEW.root <> OLD.root)
+BEGIN SELECT RAISE(ABORT, 'a tree only grows'); END;
+CREATE TRIGGER tree_full BEFORE UPDATE ON tree
+WHEN NEW.size > OLD.size
+ AND NOT EXISTS (SELECT 1 FROM entry WHERE key = (NEW.log << {INDEX_BITS}) + NEW.size - 1)
+BEGIN SELECT RAISE(ABORT, 'a tree ends at its last entry'); END;
+CREATE TRIGGER tree_kept BEFORE DELETE ON tree
+BEGIN SELECT RAISE(ABORT, 'a tree is never deleted'); END;
+CREATE TRIGGER tree_new BEFORE INSERT ON tree
+WHEN NEW.size <> 0 OR EXISTS (SELECT 1 FROM tree WHERE log = NEW.log)
+BEGIN SELECT RAISE(ABORT, 'a tree starts empty, once'); END;
+
+CREATE TRIGGER entry_fixed BEFORE UPDATE ON entry
+BEGIN SELECT RAISE(ABORT, 'an entry never changes'); END;
+CREATE TRIGGER entry_kept BEFORE DELETE ON entry
+WHEN (OLD.key & ((1 << {INDEX_BITS}) - 1))
+   < (SELECT size FROM tree WHERE log = OLD.key >> {INDEX_BITS})
+BEGIN SELECT RAISE(ABORT, 'a signed entry is never deleted'); END;
+CREATE TRIGGER entry_next BEFORE INSERT ON entry
+WHEN EXISTS (SELECT 1 FROM entry WHERE key = NEW.key)
+  OR ((NEW.key & ((1 << {INDEX_BITS}) - 1)) > 0
+      AND NOT EXISTS (SELECT 1 FROM entry WHERE key = NEW.key - 1))
+BEGIN SELECT RAISE(ABORT, 'an entry comes after the last one'); END;
+CREATE TRIGGER entry_once BEFORE INSERT ON entry
+WHEN NEW.id IS NOT NULL AND EXISTS (
+  SELECT 1 FROM entry WHERE id = NEW.id AND key >> {INDEX_BITS} = NEW.key >> {INDEX_BITS})
+BEGIN SELECT RAISE(ABORT, 'a record is in its log once'); END;
+
+CREATE TRIGGER tile_fixed BEFORE UPDATE ON tile
+BEGIN SELECT RAISE(ABORT, 'a full tile never changes'); END;
+CREATE TRIGGER tile_kept BEFORE DELETE ON tile
+WHEN ((OLD.key & ((1 << {LEVEL_BITS}) - 1)) + 1)
+     << (8 * (((OLD.key >> {LEVEL_BITS}) & 15) + 1))
+   <= (SELECT size FROM tree WHERE log = OLD.key >> {INDEX_BITS})
+BEGIN SELECT RAISE(ABORT, 'a signed tile is never deleted'); END;
+CREATE TRIGGER tile_new BEFORE INSERT ON tile
+WHEN EXISTS (SELECT 1 FROM tile WHERE key = NEW.key)
+BEGIN SELECT RAISE(ABORT, 'a full tile is never replaced'); END;
+
+CREATE TRIGGER pending_grows BEFORE INSERT ON pending
+WHEN NEW.size <= (SELECT max(size) FROM pending WHERE log = NEW.log)
+  OR NEW.size < (SELECT size FROM tree WHERE log = NEW.log)
+BEGIN SELECT RAISE(ABORT, 'pending checkpoints only grow'); END;
+CREATE TRIGGER pending_fixed BEFORE UPDATE ON pending
+WHEN NEW.log <> OLD.log OR NEW.size <> OLD.size OR NEW.root <> OLD.root
+BEGIN SELECT RAISE(ABORT, 'a pending checkpoint keeps its size and root'); END;
+CREATE TRIGGER pending_kept BEFORE DELETE ON pending
+WHEN OLD.size = (SELECT max(size) FROM pending WHERE log = OLD.log)
+BEGIN SELECT RAISE(ABORT, 'the newest pending checkpoint is kept'); END;
+
+CREATE TRIGGER cosignature_fixed BEFORE UPDATE ON cosignature
+BEGIN SELECT RAISE(ABORT, 'a cosignature never changes'); END;
+CREATE TRIGGER cosignature_kept BEFORE DELETE ON cosignature
+BEGIN SELECT RAISE(ABORT, 'a cosignature is never deleted'); END;
+CREATE TRIGGER cosignature_new BEFORE INSERT ON cosignature
+WHEN EXISTS (SELECT 1 FROM cosignature WHERE seq = NEW.seq)
+BEGIN SELECT RAISE(ABORT, 'a cosignature is never replaced'); END;
+
+CREATE TRIGGER evidence_fixed BEFORE UPDATE ON evidence
+BEGIN SELECT RAISE(ABORT, 'evidence never changes'); END;
+CREATE TRIGGER evidence_kept BEFORE DELETE ON evidence
+BEGIN SELECT RAISE(ABORT, 'evidence is never deleted'); END;
+CREATE TRIGGER evidence_new BEFORE INSERT ON evidence
+WHEN EXISTS (SELECT 1 FROM evidence WHERE seq = NEW.seq)
+BEGIN SELECT RAISE(ABORT, 'evidence is never replaced'); END;
+"""  # noqa: S608 - only constants of this file
+
+
+def entry_key(log: int, index: int) -> int:
+    """The row of entry `index` of a log."""
+    return log << INDEX_BITS | index
+
+
+def tile_key(log: int, level: int, index: int) -> int:
+    """The row of full tile `index` of `level` of a log."""
+    return log << INDEX_BITS | level << LEVEL_BITS | index

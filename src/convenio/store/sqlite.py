@@ -1,0 +1,424 @@
+"""The log store in one SQLite file: the truth of a node (docs/spec/store.md).
+
+Guarantees what `api.LogStore` promises. One writer per file is enforced by SQLite's lock and a
+node's own; readers in this or other processes never wait and see whole commits.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from convenio.core.errors import ConflictError, ProofError, RefusedError, UnavailableError
+from convenio.core.merkle import EMPTY_ROOT, Reader, RightEdge, tree_root
+from convenio.core.tiles import TileReader
+from convenio.store.api import (
+    ID_BYTES,
+    MAX_EVIDENCE,
+    MAX_EVIDENCE_BYTES,
+    MAX_PENDING,
+    Cosigned,
+    Evidence,
+    Finding,
+    Head,
+    LogSpec,
+    Progress,
+    Sign,
+    Stored,
+)
+from convenio.store.database import Connect, Database, Row
+from convenio.store.examine import Examination, examine_edge
+from convenio.store.rows import (
+    Tree,
+    cut,
+    edge_at,
+    grow,
+    read_tile,
+    read_tree,
+    reader_within,
+    write_tree,
+)
+from convenio.store.schema import INDEX_BITS, KIND, RUN_BITS, SCRIPT, VERSION, entry_key
+
+_BATCH: Final = 256  # entries read at once: at most 17 MB
+_COSIGNED: Final = "SELECT size, root, name, key_id, line, at, taken_at, flagged FROM cosignature"
+
+
+class SqliteStore:
+    """A `LogStore` in a file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, tuple[int, bool]] = {}
+
+    @classmethod
+    def create(cls, path: Path) -> SqliteStore:
+        """An empty store at `path`, open.  Raises:  ConflictError: store.exists."""
+        return cls(Database.create(path, SCRIPT, VERSION, kind=KIND))
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        read_only: bool = False,
+        quick_check: bool = False,
+        busy_s: float = 5.0,
+        connect: Connect = sqlite3.connect,
+    ) -> SqliteStore:
+        """The store at `path`, whose right edges agree with what was signed last.
+
+        Every log's edge is derived again from tiles and last entries. A writer that ends the
+        process without closing leaves nothing to repair beyond what SQLite does by itself.
+        Raises:  UnavailableError: store.absent · store.foreign · store.version · store.corrupt.
+        """
+        options = {"read_only": read_only, "quick_check": quick_check, "busy_s": busy_s}
+        database = Database.open(path, VERSION, kind=KIND, connect=connect, **options)  # type: ignore[arg-type]
+        store = cls(database)
+        try:
+            store._recover()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        self._database.close()
+
+    # --- logs and heads ---
+
+    def add_log(self, spec: LogSpec) -> None:
+        words = (spec.ch, spec.party, spec.gen, spec.own)
+        with self._database.write() as db:
+            known = db.execute(
+                "SELECT ch, party, gen, own FROM log WHERE origin = ?", (spec.origin,)
+            ).fetchone()
+            if known == words:
+                return
+            if known:
+                raise ConflictError("store.other_log")
+            db.execute(
+                "INSERT INTO log (origin, ch, party, gen, own) VALUES (?, ?, ?, ?, ?)",
+                (spec.origin, *words),
+            )
+            (log,) = db.execute("SELECT last_insert_rowid()").fetchone()
+            empty = (log, 0, EMPTY_ROOT, b"", RightEdge().encode())
+            db.execute("INSERT INTO tree VALUES (?, ?, ?, ?, ?)", empty)
+
+    def logs(self) -> list[LogSpec]:
+        rows = self._database.read("SELECT origin, ch, party, gen, own FROM log ORDER BY id")
+        return [LogSpec(origin, ch, party, gen, bool(own)) for origin, ch, party, gen, own in rows]
+
+    def head(self, origin: str) -> Head:
+        rows = self._database.read(
+            "SELECT size, root, checkpoint FROM tree WHERE log = ?", self._log(origin)
+        )
+        return Head(*rows[0])
+
+    # --- own logs ---
+
+    def append(
+        self, origin: str, old_size: int, entries: Sequence[tuple[bytes, bytes]], sign: Sign
+    ) -> Head:
+        log = self._log(origin, own=True)
+        with self._database.write() as db:
+            tree = read_tree(db, log)
+            if tree.size != old_size:
+                raise ConflictError("store.moved", size=tree.size)
+            _refuse_known(db, log, [record_id for record_id, _ in entries])
+            edge = grow(db, log, tree.edge, entries)
+            root = edge.root()
+            head = Head(edge.size, root, sign(edge.size, root))
+            write_tree(db, log, Tree(head.size, head.root, head.checkpoint, edge))
+        return head
+
+    def replace_checkpoint(self, origin: str, size: int, checkpoint: bytes) -> None:
+        log = self._log(origin)
+        with self._database.write() as db:
+            tree = read_tree(db, log)
+            if tree.size != size:
+                raise ConflictError("store.moved", size=tree.size)
+            write_tree(db, log, Tree(size, tree.root, checkpoint, tree.edge))
+
+    def find(self, origin: str, record_id: bytes) -> Stored | None:
+        log = self._log(origin, own=True)
+        rows = self._database.read(
+            "SELECT key, leaf, entry FROM entry INDEXED BY entry_id"
+            " WHERE id = ? AND key >= ? AND key < ?",
+            *(record_id, entry_key(log, 0), entry_key(log + 1, 0)),
+        )
+        return next((_stored(row) for row in rows), None)
+
+    # --- reading ---
+
+    def entries(self, origin: str, start: int, end: int) -> Iterator[Stored]:
+        log, end = self._log(origin), min(end, self.head(origin).size)
+        return self._entries(log, max(start, 0), end)
+
+    def _entries(self, log: int, start: int, end: int) -> Iterator[Stored]:
+        """No statement stays open between batches, so a slow reader holds nothing back."""
+        for first in range(start, end, _BATCH):
+            rows = self._database.read(
+                "SELECT key, leaf, entry FROM entry WHERE key >= ? AND key < ? ORDER BY key",
+                *(entry_key(log, first), entry_key(log, min(first + _BATCH, end))),
+            )
+            yield from map(_stored, rows)
+
+    def find_leaf(self, origin: str, leaf: bytes) -> int | None:
+        log, size = self._log(origin), self.head(origin).size
+        first, beyond = entry_key(log, 0), entry_key(log, size)
+        ((key,),) = self._database.read(
+            "WITH RECURSIVE run(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM run WHERE n < ?)"
+            " SELECT min(key) FROM run CROSS JOIN entry INDEXED BY entry_leaf"
+            " ON key >> 14 = n AND substr(leaf, 1, 8) = ? WHERE leaf = ? AND key < ?",
+            *(first >> RUN_BITS, max(first, beyond - 1) >> RUN_BITS, leaf[:8], leaf, beyond),
+        )
+        return None if key is None else key - first
+
+    def reader(self, origin: str, size: int) -> Reader:
+        log, stored = self._log(origin), self.next_entry(origin)
+        if size > stored:
+            raise ConflictError("store.beyond", size=stored)
+
+        def fetch(level: int, index: int, width: int) -> bytes:
+            with self._database.reading() as db:
+                return read_tile(db, log, level, index, width)
+
+        return TileReader(fetch, size)
+
+    def right_edge(self, origin: str) -> RightEdge:
+        log = self._log(origin)
+        with self._database.reading() as db:
+            tree = read_tree(db, log)
+            return tree.edge if tree.edge.size == tree.size else edge_at(db, log, tree.size)
+
+    # --- mirrors ---
+
+    def pending(self, origin: str) -> list[Head]:
+        rows = self._database.read(
+            "SELECT size, root, checkpoint FROM pending WHERE log = ? ORDER BY size DESC",
+            self._log(origin, own=False),
+        )
+        return [Head(*row) for row in rows]
+
+    def put_pending(
+        self, origin: str, old_size: int, size: int, root: bytes, checkpoint: bytes
+    ) -> None:
+        log = self._log(origin, own=False)
+        with self._database.write() as db:
+            newest = db.execute(
+                "SELECT size, root FROM pending WHERE log = ? ORDER BY size DESC LIMIT 1", (log,)
+            ).fetchone() or (0, None)
+            if old_size != newest[0]:
+                raise ConflictError("store.moved", size=newest[0])
+            if size < newest[0]:
+                raise ConflictError("store.smaller", size=newest[0])
+            if size == newest[0] and newest[1] not in {None, root}:
+                raise ConflictError("store.other_root", size=size)
+            same = (checkpoint, log, size)
+            renewed = db.execute(
+                "UPDATE pending SET checkpoint = ? WHERE log = ? AND size = ?", same
+            )
+            if not renewed.rowcount:
+                row = (log, size, root, checkpoint)
+                db.execute("INSERT INTO pending VALUES (?, ?, ?, ?)", row)
+            db.execute(
+                "DELETE FROM pending WHERE log = ?1 AND size NOT IN"
+                " (SELECT size FROM pending WHERE log = ?1 ORDER BY size DESC LIMIT ?2)",
+                (log, MAX_PENDING),
+            )
+
+    def next_entry(self, origin: str) -> int:
+        rows = self._database.read("SELECT edge FROM tree WHERE log = ?", self._log(origin))
+        return RightEdge.decode(rows[0][0]).size
+
+    def put_entries(self, origin: str, start: int, entries: Sequence[bytes]) -> int:
+        log = self._log(origin, own=False)
+        with self._database.write() as db:
+            tree = read_tree(db, log)
+            edge = _grow_mirror(db, log, tree, start, entries)
+            if edge is not tree.edge:
+                write_tree(db, log, Tree(tree.size, tree.root, tree.checkpoint, edge))
+        return edge.size
+
+    def advance(self, origin: str, size: int) -> Head:
+        log = self._log(origin, own=False)
+        with self._database.write() as db:
+            return _advance(db, log, read_tree(db, log), size)
+
+    def absorb(self, origin: str, start: int, entries: Sequence[bytes], size: int) -> Head:
+        log = self._log(origin, own=False)
+        with self._database.write() as db:
+            tree = read_tree(db, log)
+            edge = _grow_mirror(db, log, tree, start, entries)
+            return _advance(db, log, Tree(tree.size, tree.root, tree.checkpoint, edge), size)
+
+    def discard(self, origin: str) -> int:
+        log = self._log(origin, own=False)
+        with self._database.write() as db:
+            tree = read_tree(db, log)
+            edge = edge_at(db, log, tree.size)
+            cut(db, log, tree.size, tree.edge.size)
+            write_tree(db, log, Tree(tree.size, tree.root, tree.checkpoint, edge))
+        return tree.edge.size - tree.size
+
+    # --- what is kept about logs ---
+
+    def put_cosignature(self, origin: str, cosigned: Cosigned) -> None:
+        log = self._log(origin)
+        values = (
+            *(log, cosigned.size, cosigned.root, cosigned.name, cosigned.key_id, cosigned.line),
+            *(cosigned.at, cosigned.taken_at, cosigned.flagged),
+        )
+        with self._database.write() as db:
+            size = read_tree(db, log).size
+            if cosigned.size > size:
+                raise ConflictError("store.beyond", size=size)
+            db.execute(
+                "INSERT INTO cosignature (log, size, root, name, key_id, line, at, taken_at,"
+                " flagged) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1"
+                " FROM cosignature WHERE log = ?1 AND size = ?2 AND at = ?7 AND line = ?6)",
+                values,
+            )
+
+    def cosignatures(
+        self, origin: str, min_size: int = 0, name: str | None = None
+    ) -> list[Cosigned]:
+        rows = self._database.read(
+            f"{_COSIGNED} WHERE log = ?1 AND size >= ?2 AND (?3 IS NULL OR name = ?3)"
+            " ORDER BY size, at, seq",
+            *(self._log(origin), min_size, name),
+        )
+        return [_cosigned(row) for row in rows]
+
+    def earliest_cosignature(self, origin: str, name: str, size: int) -> Cosigned | None:
+        rows = self._database.read(
+            f"{_COSIGNED} WHERE log = ? AND name = ? AND flagged = 0 AND size >= ?"
+            " ORDER BY size, at, seq LIMIT 1",
+            *(self._log(origin), name, size),
+        )
+        return _cosigned(rows[0]) if rows else None
+
+    def put_evidence(self, origin: str, kind: str, payload: bytes, at: int) -> None:
+        if len(payload) > MAX_EVIDENCE_BYTES:
+            raise RefusedError("store.evidence_size", max_bytes=MAX_EVIDENCE_BYTES)
+        log = self._log(origin)
+        with self._database.write() as db:
+            db.execute(
+                "INSERT INTO evidence (log, kind, payload, at) SELECT ?1, ?2, ?3, ?4 WHERE"
+                " NOT EXISTS (SELECT 1 FROM evidence WHERE log = ?1 AND kind = ?2 AND payload = ?3)"
+                " AND (SELECT count(*) FROM evidence WHERE log = ?1) < ?5",
+                (log, kind, payload, at, MAX_EVIDENCE),
+            )
+
+    def evidence(self) -> list[Evidence]:
+        rows = self._database.read(
+            "SELECT origin, kind, payload, at FROM evidence JOIN log ON log.id = log ORDER BY seq"
+        )
+        return [Evidence(*row) for row in rows]
+
+    def fold_mark(self, origin: str) -> tuple[int, dict[int, str]]:
+        log = self._log(origin)
+        with self._database.reading() as db:
+            db.execute("BEGIN")
+            try:
+                mark = db.execute("SELECT size FROM fold_mark WHERE log = ?", (log,)).fetchone()
+                unfit = db.execute(
+                    "SELECT idx, code FROM unfit WHERE log = ? ORDER BY idx", (log,)
+                ).fetchall()
+            finally:
+                db.execute("COMMIT")
+        return (mark[0] if mark else 0), dict(unfit)
+
+    def set_fold_mark(self, origin: str, size: int, unfit: Mapping[int, str]) -> None:
+        log = self._log(origin)
+        with self._database.write() as db:
+            db.execute("DELETE FROM unfit WHERE log = ? AND idx >= ?", (log, size))
+            db.executemany(
+                "INSERT OR REPLACE INTO unfit VALUES (?, ?, ?)",
+                [(log, index, code) for index, code in unfit.items() if index < size],
+            )
+            db.execute("INSERT OR REPLACE INTO fold_mark VALUES (?, ?)", (log, size))
+
+    # --- checking ---
+
+    def check(self, progress: Progress | None = None) -> Iterator[Finding]:
+        for _ in self._database.damage():
+            yield Finding("", "check.file")
+        for spec in self.logs():
+            log = self._log(spec.origin)
+            yield from Examination(self._database, spec.origin, log).run(progress)
+
+    def _recover(self) -> None:
+        for spec in self.logs():
+            log = self._log(spec.origin)
+            with self._database.reading() as db:
+                for finding in examine_edge(db, spec.origin, log):
+                    raise UnavailableError("store.corrupt", log=log, found=finding.code)
+
+    def _log(self, origin: str, own: bool | None = None) -> int:
+        """The number of a log; of an own log or a mirror, if that is what is asked for."""
+        known = self._known.get(origin)
+        if known is None:
+            rows = self._database.read("SELECT id, own FROM log WHERE origin = ?", origin)
+            if not rows:
+                raise RefusedError("store.unknown_log")
+            known = self._known[origin] = (rows[0][0], bool(rows[0][1]))
+        if own is not None and known[1] != own:
+            raise RuntimeError("this is for own logs" if own else "this is for mirrors")
+        return known[0]
+
+
+def _refuse_known(db: sqlite3.Connection, log: int, ids: list[bytes]) -> None:
+    if any(len(record_id) != ID_BYTES for record_id in ids):
+        raise RuntimeError("a record id has 16 bytes")
+    if len(set(ids)) != len(ids):
+        raise ConflictError("store.duplicate_id", index=-1)
+    first, beyond = entry_key(log, 0), entry_key(log + 1, 0)
+    for record_id in ids:
+        row = db.execute(
+            "SELECT key FROM entry WHERE id = ? AND key >= ? AND key < ?",
+            (record_id, first, beyond),
+        ).fetchone()
+        if row:
+            raise ConflictError("store.duplicate_id", index=row[0] - first)
+
+
+def _grow_mirror(
+    db: sqlite3.Connection, log: int, tree: Tree, start: int, entries: Sequence[bytes]
+) -> RightEdge:
+    known = tree.edge.size - start
+    if known < 0:
+        raise ConflictError("store.gap", next=tree.edge.size)
+    if known >= len(entries):
+        return tree.edge
+    return grow(db, log, tree.edge, [(None, entry) for entry in entries[known:]])
+
+
+def _advance(db: sqlite3.Connection, log: int, tree: Tree, size: int) -> Head:
+    if size < tree.size:
+        raise ConflictError("store.moved", size=tree.size)
+    if size > tree.edge.size:
+        raise ConflictError("store.gap", next=tree.edge.size)
+    signed = db.execute(
+        "SELECT size, root, checkpoint FROM pending WHERE log = ? AND size = ?", (log, size)
+    ).fetchone()
+    if signed is None:
+        raise ConflictError("store.not_pending", size=size)
+    head, edge = Head(*signed), tree.edge
+    root = edge.root() if edge.size == size else tree_root(size, reader_within(db, log, size))
+    if root != head.root:
+        raise ProofError("store.root_differs", size=size)
+    write_tree(db, log, Tree(head.size, head.root, head.checkpoint, edge))
+    return head
+
+
+def _stored(row: Row) -> Stored:
+    return Stored(row[0] & ((1 << INDEX_BITS) - 1), row[1], row[2])
+
+
+def _cosigned(row: Row) -> Cosigned:
+    *values, flagged = row
+    return Cosigned(*values, flagged=bool(flagged))
