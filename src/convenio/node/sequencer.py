@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -37,10 +37,17 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    log: Log
+class Saying:
+    """A draft, the desks whose keys sign it, and what it says it has seen if not the usual."""
+
     draft: Draft
     desks: tuple[str, ...]
+    seen: Seen | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job(Saying):
+    log: Log
     done: Future[Accepted]
 
 
@@ -73,13 +80,16 @@ class Sequencer:
             self._queue.put(None)
             self._thread.join()
 
-    def submit(self, log: Log, draft: Draft, desks: tuple[str, ...]) -> Future[Accepted]:
+    def submit(
+        self, log: Log, draft: Draft, desks: tuple[str, ...], seen: Seen | None = None
+    ) -> Future[Accepted]:
         """Append `draft` to our log, signed by the author keys of `desks`, in that order.
 
+        seen: what this record says it has seen, if not what any record of now may say.
         The future raises:  ConflictError: record.id_taken, this id stands for another record ·
         UnavailableError: clock.backwards · store.*.
         """
-        job = _Job(log, draft, desks, Future())
+        job = _Job(draft, desks, seen, log, Future())
         self._queue.put(job)
         return job.done
 
@@ -109,7 +119,7 @@ class Sequencer:
     def _commit(self, jobs: list[_Job]) -> None:
         """Append the group; if one of it spoils the group, each alone."""
         try:
-            self.append_group(jobs[0].log, [(job.draft, job.desks) for job in jobs], jobs)
+            self._settle(jobs, self.append_group(jobs[0].log, jobs))
         except ConflictError as error:
             if len(jobs) > 1:
                 for job in jobs:
@@ -124,31 +134,30 @@ class Sequencer:
                 job.done.set_exception(UnavailableError("node.fault", kind=type(error).__name__))
             raise
 
-    def append_group(
-        self,
-        log: Log,
-        drafts: list[tuple[Draft, tuple[str, ...]]],
-        jobs: list[_Job] | None = None,
-    ) -> list[bytes]:
-        """Date, sign, insert, checkpoint: one commit. Returns the entries.
+    def append_group(self, log: Log, jobs: Sequence[Saying]) -> tuple[int, list[bytes]]:
+        """Date, sign, insert, checkpoint: one commit. Returns the first index and the entries.
 
         (1) one time and one `seen` for the group · (2) each record signed · (3) the store inserts,
         re-reads, recomputes the root, has it signed, commits · (4) only now anybody hears of it.
         """
         origin = log.origin
         size = self._store.head(origin).size
-        at = stamp(self._clock(), self._last(origin, size), self._limits.clock_slack_s)
-        seen = seen_json(self._seen(log.channel.ch))
-        entries = [
-            (draft.id, draft.sign(at, seen, [self._signer(desk) for desk in desks]))
-            for draft, desks in drafts
-        ]
-        self._store.append(origin, size, entries, lambda n, root: self._sign(origin, n, root))
+        at = stamp(self._clock(), self._last(origin, size), self._limits.clock_slack_s)  # (1)
+        usual = seen_json(self._seen(log.channel.ch))
+        entries = []
+        for job in jobs:  # (2)
+            seen = usual if job.seen is None else seen_json(job.seen)
+            signers = [self._signer(desk) for desk in job.desks]
+            entries.append((job.draft.id, job.draft.sign(at, seen, signers)))
+        self._store.append(origin, size, entries, lambda n, root: self._sign(origin, n, root))  # (3)
         self._last_at[origin] = at
-        for offset, job in enumerate(jobs or ()):
-            job.done.set_result(Accepted(size + offset, leaf_hash(entries[offset][1])))
-        self._appended(log)
-        return [entry for _, entry in entries]
+        return size, [entry for _, entry in entries]
+
+    def _settle(self, jobs: list[_Job], appended: tuple[int, list[bytes]]) -> None:
+        first, entries = appended
+        for offset, job in enumerate(jobs):
+            job.done.set_result(Accepted(first + offset, leaf_hash(entries[offset])))
+        self._appended(jobs[0].log)  # (4)
 
     def _settle_known(self, job: _Job, error: ConflictError) -> None:
         """Saying the same again is no error; saying another thing under the same id is."""

@@ -1,0 +1,392 @@
+"""Folding: reads what the logs say, keeps each channel's state, and answers what was received.
+
+One thread. After a commit to our log or a step of a mirror it is woken, feeds the new entries to
+the channel's `Fold`, indexes what came into the cut, and says so in our own log: `received.v1`,
+naming the bodies we lack or have got since. What of another's log breaks a rule is answered with
+`objection.v1`, once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from convenio.core.canon import Object
+from convenio.core.draft import Draft, Seen, draft
+from convenio.core.errors import ConvenioError
+from convenio.core.fit import Member, Rules
+from convenio.core.fold import Alarm, Delivery, Fold, Folded, Place, Receipt, Wait
+from convenio.core.merkle import tree_root
+from convenio.core.record import MAX_LACKING, OBJECTION, RECEIVED, Header, PartyId, parse_record
+from convenio.core.trust import Charter, author_key_name
+from convenio.node.clock import Clock
+from convenio.node.index import Index
+from convenio.node.registry import GENERATION, Log, Registry
+from convenio.store.api import LogStore
+from convenio.store.objects import BlobStore
+
+BATCH: Final = 2048
+MAX_OBJECTIONS: Final = 1000
+Say = Callable[[Log, Draft, Seen], object]
+Random = Callable[[int], bytes]
+
+
+@dataclass(slots=True)
+class _Channel:
+    """The state of one channel.
+
+    seen: what our next entry may say it has seen; replaced, never changed. It covers an entry only
+    once its bodies are here, or once a `received.v1` of ours has named them as lacking: else any
+    record of ours would claim a receipt we cannot give. incomplete: entries whose bodies for us
+    were not here when they were folded. objected: leaves we have objected to.
+    """
+
+    fold: Fold
+    seen: Seen = field(default_factory=dict)
+    incomplete: dict[Place, bytes] = field(default_factory=dict)
+    objected: set[str] = field(default_factory=set)
+
+
+class Folding:
+    """Keeps every channel folded until `stop`."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - joined once, in wiring
+        self,
+        registry: Registry,
+        store: LogStore,
+        blobs: BlobStore,
+        index: Index,
+        clock: Clock,
+        rng: Random,
+        node_desk: str,
+        say: Say,
+        folded: Callable[[Log], None],
+    ) -> None:
+        """say: append a draft of the node itself to our log. folded: another's log has moved."""
+        self._registry, self._store, self._blobs = registry, store, blobs
+        self._index, self._clock, self._rng = index, clock, rng
+        self._node_desk, self._say, self._folded = node_desk, say, folded
+        self._channels: dict[str, _Channel] = {}
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="folding", daemon=True)
+
+    def start(self) -> None:
+        """Fold what is held already, then go on in a thread."""
+        for channel in self._registry.channels():
+            if not channel.signed.missing():
+                self._fold_new(channel.ch)
+        self._thread.start()
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def wake(self) -> None:
+        """Some log has grown, or a body has come."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            if self._stopping:
+                return
+            for channel in self._registry.channels():
+                if not channel.signed.missing():
+                    self._fold_new(channel.ch)
+                    self._answer(channel.ch)
+            with self._changed:
+                self._changed.notify_all()
+
+    # --- questions ---
+
+    def seen(self, ch: str) -> Seen:
+        """How much of each other log is folded: what our next entry says it has seen."""
+        state = self._channels.get(ch)
+        return state.seen if state else {}
+
+    def cut(self, ch: str) -> dict[PartyId, int]:
+        with self._lock:
+            state = self._channels.get(ch)
+            return state.fold.cut() if state else {}
+
+    def alarms(self, ch: str) -> tuple[Alarm, ...]:
+        with self._lock:
+            state = self._channels.get(ch)
+            return state.fold.alarms if state else ()
+
+    def waits(self, ch: str) -> dict[PartyId, Wait]:
+        """Logs that wait for another log, and for how much of it."""
+        with self._lock:
+            state = self._channels.get(ch)
+            found = {p: state.fold.wait(p) for p in state.fold.parties} if state else {}
+        return {party: wait for party, wait in found.items() if wait}
+
+    def unfit(self, ch: str, party: PartyId) -> dict[int, str]:
+        with self._lock:
+            state = self._channels.get(ch)
+            return dict(state.fold.unfit(party)) if state else {}
+
+    def receipt(self, ch: str, place: Place, party: PartyId) -> Receipt | None:
+        """That `party` has received an entry of another, by its own log or a logged proof."""
+        with self._lock:
+            state = self._channels.get(ch)
+            if state is None or place.index >= state.fold.cut()[place.party]:
+                return None
+            return state.fold.receipt(place, party)
+
+    def delivery(self, ch: str, place: Place, party: PartyId) -> Delivery:
+        with self._lock:
+            state = self._channels.get(ch)
+            if state is None or place.index >= state.fold.cut()[place.party]:
+                return Delivery.UNSEEN
+            return state.fold.delivery(place, party)
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> bool:
+        """Whether `ready` came true within `timeout_s`; asked again whenever something folds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._unlocked(ready), timeout_s)
+
+    def _unlocked(self, ready: Callable[[], bool]) -> bool:
+        self._lock.release()
+        try:
+            return ready()
+        finally:
+            self._lock.acquire()
+
+    def lacking(self, log: Log, party: PartyId) -> list[int]:
+        """Indexes of our entries whose bodies `party` says it lacks: what `feed` sends again."""
+        with self._lock:
+            state = self._channels.get(log.channel.ch)
+            if state is None:
+                return []
+            return [
+                place.index
+                for place in state.fold.lacking(party)
+                if place.party == log.party
+            ]
+
+    def cites(self, ch: str, c: str) -> Header | None:
+        """The header of an entry of this channel that names blob `c`."""
+        for party, index, _ in self._index.citing(ch, c):
+            log = next((each for each in self._registry.logs(ch) if each.party == party), None)
+            if log is not None:
+                for stored in self._store.entries(log.origin, index, index + 1):
+                    return parse_record(stored.entry).header
+        return None
+
+    # --- folding ---
+
+    def _fold_new(self, ch: str) -> None:
+        """Feed the fold until no log has anything new. Logs take turns: each may wait for others."""
+        state = self._state(ch)
+        moved = True
+        while moved and not self._stopping:
+            moved = False
+            for log in self._registry.logs(ch):
+                if folded := self._feed_batch(state, log):
+                    self._index.add(ch, folded, state.fold.cut())
+                    moved = True
+                elif state.fold.held(log.party) < self._store.head(log.origin).size:
+                    moved = True
+            for log in self._registry.logs(ch):
+                if not log.own and moved:
+                    self._folded(log)
+
+    def _feed_batch(self, state: _Channel, log: Log) -> list[Folded]:
+        held, head = state.fold.held(log.party), self._store.head(log.origin)
+        judged, unfit = self._store.fold_mark(log.origin)
+        folded: list[Folded] = []
+        end = min(held + BATCH, head.size)
+        for stored in self._store.entries(log.origin, held, end):
+            with self._lock:
+                folded += state.fold.feed(
+                    log.party,
+                    stored.index,
+                    stored.entry,
+                    verified=log.own or stored.index < judged,
+                    unfit=unfit.get(stored.index, ""),
+                )
+        for item in folded:
+            self._look_at(state, item)
+        if end > held:
+            self._remember(state, log, judged)
+        return folded
+
+    def _look_at(self, state: _Channel, item: Folded) -> None:
+        """What of an entry that came into the cut concerns our own next answer."""
+        if item.place.party == self._registry.party:
+            if item.header.type == OBJECTION:
+                state.objected.add(str(item.header.data["leaf"]))
+        elif item.header.bodies and not self._complete(item.header):
+            state.incomplete[item.place] = item.leaf
+
+    def _remember(self, state: _Channel, log: Log, judged: int) -> None:
+        """Renew the mark up to which this log is judged, so that a restart need not do it again."""
+        with self._lock:
+            size = state.fold.cut()[log.party]
+            unfit = dict(state.fold.unfit(log.party))
+        if size > judged:
+            self._store.set_fold_mark(
+                log.origin, size, {i: code for i, code in unfit.items() if i >= judged}
+            )
+
+    def _state(self, ch: str) -> _Channel:
+        state = self._channels.get(ch)
+        if state is None:
+            charter = self._registry.channel(ch).signed.charter
+            state = _Channel(Fold(rules_of(charter), self._root_at(ch)))
+            with self._lock:
+                self._channels[ch] = state
+        return state
+
+    def _root_at(self, ch: str) -> Callable[[PartyId, int], bytes]:
+        origins = {log.party: log.origin for log in self._registry.logs(ch)}
+
+        def root_at(party: PartyId, size: int) -> bytes:
+            head = self._store.head(origins[party])
+            if size == head.size:
+                return head.root
+            return tree_root(size, self._store.reader(origins[party], size))
+
+        return root_at
+
+    # --- answering ---
+
+    def _answer(self, ch: str) -> None:
+        """Say what we received, what we lack, what has come; object to what breaks a rule.
+
+        A failure to write is not ours to report: it stands in the store's and outbox's own state,
+        and the next wake tries again.
+        """
+        state, own = self._channels[ch], self._registry.own_log(ch)
+        if not own.channel.in_force or own.channel.frozen_at:
+            return
+        with contextlib.suppress(ConvenioError):
+            self._object(state, own)
+            while self._say_received(state, own):
+                pass
+
+    def _say_received(self, state: _Channel, own: Log) -> bool:
+        """One `received.v1`, if one is due; True if there is more to say."""
+        with self._lock:
+            due = state.fold.needs_answer(own.party)
+            seen = state.fold.seen(own.party)
+            lack = self._unanswered(state, own.party)
+            absent = state.fold.lacking(own.party)
+        have = [state.fold.leaf(p) for p in absent if self._complete(self._header(state, p))]
+        lack = {p: leaf for p, leaf in lack.items() if not self._complete(self._header(state, p))}
+        named, rest = _first(lack, MAX_LACKING)
+        for place in rest:  # no more fit into one record: claim nothing beyond them yet
+            seen = self._cut_back(state, seen, place)
+        if due or have:
+            data: Object = {}
+            if named:
+                data["lack"] = [leaf.hex() for leaf in named.values()]
+            if have:
+                data["have"] = [leaf.hex() for leaf in have[:MAX_LACKING]]
+            self._say(own, self._draft(own, RECEIVED, data), seen)
+        state.seen = seen
+        for place in named:
+            state.incomplete.pop(place, None)
+        return bool(rest) or len(have) > MAX_LACKING
+
+    def _unanswered(self, state: _Channel, own: PartyId) -> dict[Place, bytes]:
+        """The incomplete entries that nothing we have said covers yet."""
+        size = state.fold.cut()[own]
+        last = Place(own, size - 1) if size else None
+        for place in list(state.incomplete):
+            if last and place.index < state.fold.covers(last, place.party):
+                del state.incomplete[place]
+        return dict(state.incomplete)
+
+    def _cut_back(self, state: _Channel, seen: Seen, place: Place) -> Seen:
+        """`seen`, ending just before `place` in its log."""
+        less = {party: claim for party, claim in seen.items() if party != place.party}
+        if place.index:
+            root = self._root_at(state.fold.rules.ch)(place.party, place.index)
+            less[place.party] = (place.index, root.hex())
+        return less
+
+    def _header(self, state: _Channel, place: Place) -> Header:
+        member = next(m for m in state.fold.rules.members if m.party == place.party)
+        (stored,) = self._store.entries(member.origin, place.index, place.index + 1)
+        return parse_record(stored.entry).header
+
+    def _complete(self, header: Header) -> bool:
+        """Whether every body of a record that is meant for us is here."""
+        return all(self._blobs.has(c) for c in self._ours(header))
+
+    def _ours(self, header: Header) -> Iterator[str]:
+        """The blobs of a record that are meant for us."""
+        for body in header.bodies:
+            mine = any(a.startswith(f"{self._registry.party}:") for a in body.to)
+            if body.form == "open" or mine:
+                yield body.c
+
+    def _object(self, state: _Channel, own: Log) -> None:
+        """One `objection.v1` to each unfit entry of another, up to a bound: junk costs us little."""
+        for log in self._registry.logs(own.channel.ch):
+            for index, code in self.unfit(own.channel.ch, log.party).items():
+                if log.own or len(state.objected) >= MAX_OBJECTIONS:
+                    break
+                (stored,) = self._store.entries(log.origin, index, index + 1)
+                leaf = stored.leaf.hex()
+                if leaf not in state.objected:
+                    data: Object = {"leaf": leaf, "code": code.replace(".", "_")}
+                    self._say(own, self._draft(own, OBJECTION, data), state.seen)
+                    state.objected.add(leaf)
+
+    def _draft(self, own: Log, kind: str, data: Object) -> Draft:
+        """A record of the node itself, signed by the node's own desk."""
+        card = own.charter.member(own.party)
+        header = Header(
+            id=self._rng(16).hex(),
+            ch=own.channel.ch,
+            gen=GENERATION,
+            type=kind,
+            sender=own.party,
+            to=(),
+            by=(author_key_name(card.domain, self._node_desk),),
+            at=0,
+            data=data,
+        )
+        return draft(header)
+
+
+def rules_of(charter: Charter) -> Rules:
+    """The charter as the fold asks it."""
+    members = tuple(
+        Member(
+            party=card.party,
+            gen=GENERATION,
+            origin=charter.origin(card.party),
+            authors={v.name: v for v in card.author_verifiers()},
+            cosigners=card.mirror_verifiers(),
+        )
+        for card in charter.parties
+    )
+    return Rules(
+        ch=charter.ch,
+        fold=charter.fold,
+        members=members,
+        types=frozenset(charter.types),
+        instruments=frozenset(charter.instruments.values()),
+    )
+
+
+
+
+def _first(lack: dict[Place, bytes], most: int) -> tuple[dict[Place, bytes], list[Place]]:
+    """The first `most` by party and index, and the places of the others, earliest last."""
+    ordered = sorted(lack)
+    return {place: lack[place] for place in ordered[:most]}, ordered[:most - 1 : -1]
