@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
@@ -33,32 +33,7 @@ ED25519_COSIGNATURE: Final = 0x04
 ML_DSA_44_COSIGNATURE: Final = 0x06
 ML_DSA_44_PUBLIC_BYTES: Final = 1312
 ML_DSA_44_SIGNATURE_BYTES: Final = 2420
-_PUBLIC_BYTES: Final = {
-    ED25519_COSIGNATURE: 32,
-    ML_DSA_44_COSIGNATURE: ML_DSA_44_PUBLIC_BYTES,
-}
 _LABEL = b"subtree/v1\n\x00"
-
-
-def ed25519_message(checkpoint: Checkpoint, timestamp: int) -> bytes:
-    """What a 0x04 cosignature signs. timestamp: seconds UTC."""
-    return b"cosignature/v1\ntime %d\n" % timestamp + checkpoint.text()
-
-
-def ml_dsa_44_message(name: str, checkpoint: Checkpoint, timestamp: int) -> bytes:
-    """What a 0x06 cosignature by `name` signs: the whole tree as the subtree [0, size)."""
-    who, origin = name.encode(), checkpoint.origin.encode()
-    return b"".join(
-        (
-            _LABEL,
-            bytes([len(who)]) + who,
-            timestamp.to_bytes(8, "big"),
-            bytes([len(origin)]) + origin,
-            bytes(8),
-            checkpoint.size.to_bytes(8, "big"),
-            checkpoint.root,
-        )
-    )
 
 
 def timestamp_of(line: SignatureLine) -> int:
@@ -74,21 +49,20 @@ def timestamp_of(line: SignatureLine) -> int:
 
 @dataclass(frozen=True, slots=True)
 class CosignVerifier:
-    """A trusted cosigner's key: verifies a note's line, or a checkpoint and gives the time.
+    """A trusted cosigner's key: verifies a note's line, or a checkpoint and gives the time."""
 
-    kind: 0x04 or 0x06. public: 32 or 1,312 bytes.
-    """
+    kind: ClassVar[int]
+    public_bytes: ClassVar[int]
 
     name: str
-    kind: int
     public: bytes
     key_id: bytes
 
     @classmethod
-    def of(cls, name: str, kind: int, public: bytes) -> CosignVerifier:
-        if len(public) != _PUBLIC_BYTES[kind]:
+    def of(cls, name: str, public: bytes) -> Self:
+        if len(public) != cls.public_bytes:
             raise MalformedError("cosign.public_key")
-        return cls(_short(name), kind, public, key_id(name, kind, public))
+        return cls(_short(name), public, key_id(name, cls.kind, public))
 
     def verify(self, text: bytes, signature: bytes) -> None:
         """As `note.Verifier`.  Raises:  SignatureError: cosign.not_checkpoint, or as below."""
@@ -106,30 +80,65 @@ class CosignVerifier:
         timestamp = int.from_bytes(signature[:8], "big")
         if len(signature) <= 8 or timestamp > MAX_SIZE:
             raise SignatureError("cosign.timestamp", key=self.name)
-        message = _message(self.kind, self.name, checkpoint, timestamp)
-        check = ed25519_verify if self.kind == ED25519_COSIGNATURE else _ml_dsa_44_verify
-        if not check(self.public, message, signature[8:]):
+        if not self._accepts(self.message(checkpoint, timestamp), signature[8:]):
             raise SignatureError("cosign.bad_signature", key=self.name)
         return timestamp
 
     def vkey(self) -> str:
         return format_vkey(self.name, self.kind, self.public)
 
+    def message(self, checkpoint: Checkpoint, timestamp: int) -> bytes:
+        """What this key signs to say that it saw `checkpoint` at `timestamp`."""
+        raise NotImplementedError
 
-def _message(kind: int, name: str, checkpoint: Checkpoint, timestamp: int) -> bytes:
-    if kind == ED25519_COSIGNATURE:
-        return ed25519_message(checkpoint, timestamp)
-    return ml_dsa_44_message(name, checkpoint, timestamp)
+    def _accepts(self, message: bytes, signature: bytes) -> bool:
+        raise NotImplementedError
 
 
-def _ml_dsa_44_verify(public: bytes, message: bytes, signature: bytes) -> bool:
-    if len(signature) != ML_DSA_44_SIGNATURE_BYTES:
-        return False
-    try:
-        MLDSA44PublicKey.from_public_bytes(public).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+class Ed25519CosignVerifier(CosignVerifier):
+    """A trusted 0x04 key. public: 32 bytes."""
+
+    __slots__ = ()
+    kind = ED25519_COSIGNATURE
+    public_bytes = 32
+
+    def message(self, checkpoint: Checkpoint, timestamp: int) -> bytes:
+        return b"cosignature/v1\ntime %d\n" % timestamp + checkpoint.text()
+
+    def _accepts(self, message: bytes, signature: bytes) -> bool:
+        return ed25519_verify(self.public, message, signature)
+
+
+class MlDsa44CosignVerifier(CosignVerifier):
+    """A trusted 0x06 key. public: 1,312 bytes."""
+
+    __slots__ = ()
+    kind = ML_DSA_44_COSIGNATURE
+    public_bytes = ML_DSA_44_PUBLIC_BYTES
+
+    def message(self, checkpoint: Checkpoint, timestamp: int) -> bytes:
+        """The whole tree as the subtree [0, size); extension lines are not in it."""
+        who, origin = self.name.encode(), checkpoint.origin.encode()
+        return b"".join(
+            (
+                _LABEL,
+                bytes([len(who)]) + who,
+                timestamp.to_bytes(8, "big"),
+                bytes([len(origin)]) + origin,
+                bytes(8),
+                checkpoint.size.to_bytes(8, "big"),
+                checkpoint.root,
+            )
+        )
+
+    def _accepts(self, message: bytes, signature: bytes) -> bool:
+        if len(signature) != ML_DSA_44_SIGNATURE_BYTES:
+            return False
+        try:
+            MLDSA44PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
 
 
 class _Cosigner:
@@ -145,7 +154,7 @@ class _Cosigner:
         """The line that says this key saw `checkpoint` at `timestamp`, seconds UTC."""
         if not 0 <= timestamp <= MAX_SIZE:
             raise RuntimeError("a timestamp is 0 to 2**63-1 seconds")
-        made = self._sign(_message(self._verifier.kind, self.name, checkpoint, timestamp))
+        made = self._sign(self._verifier.message(checkpoint, timestamp))
         return SignatureLine(self.name, self.key_id, timestamp.to_bytes(8, "big") + made)
 
     def verifier(self) -> CosignVerifier:
@@ -162,8 +171,7 @@ class Ed25519Cosigner(_Cosigner):
 
     def __init__(self, name: str, seed: bytes) -> None:
         signer = Ed25519Signer(name, seed)
-        verifier = CosignVerifier.of(name, ED25519_COSIGNATURE, signer.public)
-        super().__init__(verifier, signer.sign_bytes)
+        super().__init__(Ed25519CosignVerifier.of(name, signer.public), signer.sign_bytes)
 
 
 class MlDsa44Cosigner(_Cosigner):
@@ -174,7 +182,7 @@ class MlDsa44Cosigner(_Cosigner):
     def __init__(self, name: str, seed: bytes) -> None:
         key = MLDSA44PrivateKey.from_seed_bytes(seed)
         public = key.public_key().public_bytes_raw()
-        super().__init__(CosignVerifier.of(name, ML_DSA_44_COSIGNATURE, public), key.sign)
+        super().__init__(MlDsa44CosignVerifier.of(name, public), key.sign)
 
 
 def verifier_of(vkey: str) -> Ed25519Verifier | CosignVerifier:
@@ -186,9 +194,11 @@ def verifier_of(vkey: str) -> Ed25519Verifier | CosignVerifier:
     name, kind, public = parse_vkey(vkey)
     if kind == ED25519:
         return Ed25519Verifier.of(name, public)
-    if kind not in _PUBLIC_BYTES:
-        raise MalformedError("cosign.key_type", type=kind)
-    return CosignVerifier.of(name, kind, public)
+    if kind == ED25519_COSIGNATURE:
+        return Ed25519CosignVerifier.of(name, public)
+    if kind == ML_DSA_44_COSIGNATURE:
+        return MlDsa44CosignVerifier.of(name, public)
+    raise MalformedError("cosign.key_type", type=kind)
 
 
 def _short(name: str) -> str:

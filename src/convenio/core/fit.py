@@ -1,0 +1,187 @@
+"""Whether an entry is fit in its place, by its own log and the rules in force alone.
+
+Rule (1) of docs/spec/fold.md. Every node gives an entry the same verdict, whenever it judges it:
+no clock, no other log, no body and no arrival order is asked. An unfit entry is kept, served and
+cosigned like any other; the fold skips it, and it leaves no trace in the state used here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from convenio.core.checkpoint import Checkpoint
+from convenio.core.errors import MalformedError, SignatureError
+from convenio.core.note import SignatureLine, Verifier
+from convenio.core.record import (
+    OBJECTION,
+    PROOF,
+    RECEIVED,
+    Header,
+    PartyId,
+    Record,
+    parse_record,
+)
+from convenio.core.trust import Charter
+
+CORE_TYPES: Final = frozenset((RECEIVED, PROOF, OBJECTION))
+
+
+class CosignatureVerifier(Protocol):
+    """A mirror's or witness's key: gives the signed time, seconds UTC, or a SignatureError."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def key_id(self) -> bytes: ...
+    def verify_checkpoint(self, checkpoint: Checkpoint, signature: bytes) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What the charter and rosters fix of one party.
+
+    gen: the generation its log is in. origin: of that log. authors: its desks' keys by key name.
+    cosigners: its mirror's keys, those whose cosignature `proof.v1` may show as a receipt.
+    """
+
+    party: PartyId
+    gen: int
+    origin: str
+    authors: Mapping[str, Verifier]
+    cosigners: tuple[CosignatureVerifier, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules in force: members in charter order, and what may be said at all.
+
+    fold: version of the fold. types: record types that count; all others are void. instruments:
+    pinned hashes. witnesses: neutral cosigners, whose stamp in a `proof.v1` shows that an entry
+    was there in time.
+    """
+
+    ch: str
+    fold: int
+    members: tuple[Member, ...]
+    types: frozenset[str]
+    instruments: frozenset[str] = frozenset()
+    witnesses: tuple[CosignatureVerifier, ...] = ()
+
+    @classmethod
+    def of(cls, charter: Charter) -> Rules:
+        """The rules a charter sets; later rosters and amendments will change them."""
+        return cls(
+            ch=charter.ch,
+            fold=charter.fold,
+            members=tuple(
+                Member(
+                    party=card.party,
+                    gen=1,
+                    origin=charter.origin(card.party),
+                    authors={each.name: each for each in card.author_verifiers()},
+                    cosigners=card.mirror_verifiers(),
+                )
+                for card in charter.parties
+            ),
+            types=frozenset(charter.types),
+            instruments=frozenset(charter.instruments.values()),
+        )
+
+    def names(self, kind: str) -> bool:
+        """Whether a record of type `kind` is more than void under these rules."""
+        return kind in CORE_TYPES or kind in self.types
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fit entry. text_hash: SHA-256 of the signed text, what identifies a record in its log."""
+
+    header: Header
+    text_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """An entry that changes nothing, and the stable code of the first reason found."""
+
+    code: str
+
+
+@dataclass(slots=True)
+class LogState:
+    """What of a log's fit entries the next one is judged by.
+
+    A repeated text repeats its `at`, and `at` never falls: so only the texts said at the last `at`
+    can come again. at: of the last fit entry, -1 before the first.
+    """
+
+    at: int = -1
+    texts: set[bytes] = field(default_factory=set)
+
+    def take(self, fit: Fit) -> None:
+        """Go on to the state after `fit`, which was judged fit by this state."""
+        if fit.header.at != self.at:
+            self.at = fit.header.at
+            self.texts = set()
+        self.texts.add(fit.text_hash)
+
+
+def judge(
+    entry: bytes, member: Member, state: LogState, rules: Rules, *, verified: bool = False
+) -> Fit | Unfit:
+    """The verdict on `entry` as the next of `member`'s log, whose fit entries made `state`.
+
+    Args:    verified: the signatures of these very bytes were checked before by this node, under
+             these rules; they are not checked again. Everything else is.
+    Returns: Unfit codes: those of `parse_record`, and fold.ch · fold.from · fold.gen · fold.seen ·
+             fold.at · fold.again · fold.author · fold.signature.
+    """
+    try:
+        record = parse_record(entry)
+    except MalformedError as error:
+        return Unfit(error.code)
+    fit = Fit(record.header, hashlib.sha256(record.note.text).digest())
+    code = _misplaced(record.header, member, rules) or _repeated(fit, state)
+    if not code and not verified:
+        code = _unsigned(record, member.authors)
+    return Unfit(code) if code else fit
+
+
+def _misplaced(header: Header, member: Member, rules: Rules) -> str:
+    if header.ch != rules.ch:
+        return "fold.ch"
+    if header.sender != member.party:
+        return "fold.from"
+    if header.gen != member.gen:
+        return "fold.gen"
+    known = {other.party for other in rules.members}
+    if member.party in header.seen or not header.seen.keys() <= known:
+        return "fold.seen"
+    return ""
+
+
+def _repeated(fit: Fit, state: LogState) -> str:
+    if fit.header.at < state.at:
+        return "fold.at"
+    return "fold.again" if fit.header.at == state.at and fit.text_hash in state.texts else ""
+
+
+def _unsigned(record: Record, authors: Mapping[str, Verifier]) -> str:
+    """`parse_record` has made sure that the lines are those of `by`, in that order."""
+    return next(
+        filter(None, (_bad_line(line, record.note.text, authors) for line in record.note.lines)), ""
+    )
+
+
+def _bad_line(line: SignatureLine, text: bytes, authors: Mapping[str, Verifier]) -> str:
+    verifier = authors.get(line.name)
+    if verifier is None or verifier.key_id != line.key_id:
+        return "fold.author"
+    try:
+        verifier.verify(text, line.signature)
+    except SignatureError:
+        return "fold.signature"
+    return ""

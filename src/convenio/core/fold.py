@@ -1,0 +1,547 @@
+"""The fold: what the logs of a channel say together, the same on every node that holds the same.
+
+Rules (2) to (5), (7) and (9) of docs/spec/fold.md: the closed cut, which entry was before which,
+receipts, what is settled, and alarms. Cases and clocks are built on this by `instruments`. Nothing
+here asks for a clock, an order of arrival, a body or a cosignature that no log holds.
+
+A `Fold` only grows. Every question may be put to an earlier closed cut; the answer is the one a
+node gave that held no more than this cut.
+"""
+
+from __future__ import annotations
+
+import enum
+from array import array
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, cast
+
+from convenio.core.checkpoint import Checkpoint
+from convenio.core.encoding import parse_base64
+from convenio.core.errors import MalformedError, RefusedError, SignatureError
+from convenio.core.fit import CosignatureVerifier, Fit, LogState, Rules, Unfit, judge
+from convenio.core.hashindex import HashIndex
+from convenio.core.merkle import leaf_hash
+from convenio.core.record import PROOF, RECEIVED, Header, PartyId
+
+FOLD_VERSION: Final = 1
+Cut = Mapping[PartyId, int]  # for each member the size of its log
+RootAt = Callable[[PartyId, int], bytes]
+
+_FIT, _VOID, _RECEIVED = 1, 2, 4
+_NEVER: Final = -1
+
+
+class Place(NamedTuple):
+    """Where an entry stands: whose log, and its index there."""
+
+    party: PartyId
+    index: int  # type: ignore[assignment]  # no one looks for values in a Place
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A fit entry that has just come into the cut. void: its type is not named by the charter."""
+
+    place: Place
+    leaf: bytes
+    header: Header
+    void: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """`place` claims that the log of `about` had `claimed` as root at `size`; it has `held`.
+
+    Either the claim is invented, or `about` has shown two histories. What `place` signed is not
+    folded, nor what comes after it in its log.
+    """
+
+    place: Place
+    about: PartyId
+    size: int
+    claimed: bytes
+    held: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A log goes on only when `party`'s log is held, or itself folded, up to `size`."""
+
+    party: PartyId
+    size: int
+
+
+class Delivery(enum.Enum):
+    """What a party's own log says of another's entry."""
+
+    UNSEEN = "unseen"
+    LACKING = "lacking"
+    RECEIVED = "received"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """That a party received an entry. at: the time that counts, seconds UTC, a claim.
+
+    entry: index of the receiver's entry that says so, None if only a proof does. proof: index of
+    the sender's `proof.v1` if that gave the time.
+    """
+
+    at: int
+    entry: int | None
+    proof: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """A cosignature over an entry that its sender logged. cosigner: "" for a neutral witness."""
+
+    cosigner: PartyId | None
+    index: int
+    at: int
+
+
+@dataclass(slots=True)
+class _Head:
+    """The first entry of a log that is not folded yet, judged."""
+
+    leaf: bytes
+    verdict: Fit | Unfit
+    checked: bool = False  # every root it cites whose size is held
+
+
+class _Log:
+    """One party's log as folded: a few small columns, one row an entry."""
+
+    __slots__ = (
+        "alarm",
+        "at",
+        "flags",
+        "head",
+        "held",
+        "leaves",
+        "order",
+        "party",
+        "past",
+        "queue",
+        "row",
+        "seen",
+        "state",
+        "unfit",
+        "wait",
+    )
+
+    def __init__(self, party: PartyId, order: int, members: int) -> None:
+        self.party = party
+        self.order = order
+        self.held = 0
+        self.queue: deque[tuple[bytes, bool, str]] = deque()
+        self.head: _Head | None = None
+        self.wait: Wait | None = None
+        self.alarm: Alarm | None = None
+        self.state = LogState()
+        self.unfit: dict[int, str] = {}
+        self.leaves = HashIndex()
+        self.flags = bytearray()
+        self.at = array("q")  # of the entry if fit, else of the last fit one before
+        # past[y][i]: how many entries of log y are before entry i. Never falls; own column unused.
+        self.past = [array("I") for _ in range(members)]
+        self.row = [0] * members  # the last row of `past`
+        self.seen: dict[PartyId, tuple[int, str]] = {}  # the last claim found true, for each log
+
+    @property
+    def size(self) -> int:
+        return len(self.flags)
+
+    def append(self, leaf: bytes | None, flags: int) -> None:
+        """Add a row; leaf None if the entry is unfit, which nobody can cite."""
+        self.leaves.add(leaf) if leaf else self.leaves.skip()
+        self.flags.append(flags)
+        self.at.append(self.state.at)
+        for order, column in enumerate(self.past):
+            if order != self.order:
+                column.append(self.row[order])
+        self.head = None
+        self.wait = None
+
+    def stop(self, alarm: Alarm) -> None:
+        """Nothing of this log is folded from here on."""
+        self.alarm = alarm
+        self.head = None
+        self.wait = None
+        self.queue.clear()
+
+
+class Fold:
+    """The logs of one channel, folded as far as they are closed. Not thread-safe.
+
+    root_at(party, size) gives the root of that party's log at any size fed so far; the node has it
+    from its tiles, so it is not kept here a second time.
+    """
+
+    def __init__(self, rules: Rules, root_at: RootAt) -> None:
+        if rules.fold != FOLD_VERSION:
+            raise RefusedError("fold.version", version=rules.fold)
+        self._rules = rules
+        self._root_at = root_at
+        members = len(rules.members)
+        self._order = [_Log(m.party, i, members) for i, m in enumerate(rules.members)]
+        self._logs = {log.party: log for log in self._order}
+        self._lacking: dict[tuple[PartyId, Place], int] = {}  # -> index of the later `have`
+        self._stamps: dict[Place, list[_Stamp]] = {}
+        self._halted = False
+
+    # --- feeding -----------------------------------------------------------------------------
+
+    def rules_for(self, past: Sequence[int]) -> Rules:
+        """The rules in force for an entry before which the logs had these sizes: rule (7).
+
+        Everything asks here. So far nothing amends a charter, so the past makes no difference.
+        Args:    past: sizes in charter order.
+        """
+        del past
+        return self._rules
+
+    def feed(
+        self, party: PartyId, index: int, entry: bytes, *, verified: bool = False, unfit: str = ""
+    ) -> list[Folded]:
+        """Take entry `index` of a log; what has come into the cut by it, in an order that fits.
+
+        Each log is fed in its own order and logs in any order. An entry held already is ignored.
+        One that must wait for another log stays in memory: ask `wait` which log to feed next.
+
+        Args:    verified: this node has checked the signatures of these bytes before.
+                 unfit: this node has judged these bytes unfit before, with this code.
+        """
+        log = self._logs[party]
+        if index < log.held or self._halted:
+            return []
+        if index > log.held:
+            raise RuntimeError("a log is fed in its own order")
+        log.held += 1
+        if log.alarm is None:
+            log.queue.append((entry, verified, unfit))
+        folded: list[Folded] = []
+        self._advance(log, folded)
+        return folded
+
+    def halt(self) -> None:
+        """Fold no further: somebody has shown two histories, and the cut held is what counts."""
+        self._halted = True
+
+    def _advance(self, fed: _Log, folded: list[Folded]) -> None:
+        """Fold what can be folded now that more of `fed` is held."""
+        todo = [fed]
+        while todo and not self._halted:
+            log = todo.pop()
+            while log.alarm is None and self._step(log, folded):
+                pass
+            todo += [
+                o for o in self._order if o.wait and o.wait.party == log.party and self._due(o)
+            ]
+
+    def _due(self, log: _Log) -> bool:
+        """Whether what the log waits for has come."""
+        if log.wait is None or log.head is None:
+            return False
+        other = self._logs[log.wait.party]
+        return log.wait.size <= (other.size if log.head.checked else other.held)
+
+    def _step(self, log: _Log, folded: list[Folded]) -> bool:
+        """Fold the next entry of `log`; False if there is none, or it must wait."""
+        if log.head is None:
+            if not log.queue:
+                return False
+            log.head = self._judge(log)
+        head = log.head
+        if isinstance(head.verdict, Unfit):
+            log.unfit[log.size] = head.verdict.code
+            log.append(None, 0)
+        elif self._closed(log, head, head.verdict.header):
+            folded.append(self._take(log, head.leaf, head.verdict))
+        else:
+            return False
+        log.queue.popleft()
+        return True
+
+    def _judge(self, log: _Log) -> _Head:
+        entry, verified, unfit = log.queue[0]
+        if unfit:
+            return _Head(b"", Unfit(unfit))
+        rules = self.rules_for(log.row)
+        member = rules.members[log.order]
+        return _Head(leaf_hash(entry), judge(entry, member, log.state, rules, verified=verified))
+
+    def _closed(self, log: _Log, head: _Head, header: Header) -> bool:
+        """Whether all that `header` claims to have seen is in the cut, with those roots: rule (2).
+
+        A root is compared as soon as the size is held, to raise the alarm early.
+        """
+        claims = [(p, c) for p, c in header.seen.items() if log.seen.get(p) != c]
+        if not claims:
+            return True
+        if not head.checked:
+            for party, (size, root) in claims:
+                if size > self._logs[party].held:
+                    log.wait = Wait(party, size)
+                    return False
+                if (held := self._root_at(party, size)) != bytes.fromhex(root):
+                    place = Place(log.party, log.size)
+                    log.stop(Alarm(place, party, size, bytes.fromhex(root), held))
+                    return False
+            head.checked = True
+        for party, (size, _) in claims:
+            if size > self._logs[party].size:
+                log.wait = Wait(party, size)
+                return False
+        return True
+
+    def _take(self, log: _Log, leaf: bytes, fit: Fit) -> Folded:
+        """Put a fit entry into the cut."""
+        header, place = fit.header, Place(log.party, log.size)
+        before = tuple(log.row)
+        log.row[log.order] = place.index
+        for party, claim in header.seen.items():
+            self._reach(log.row, self._logs[party], claim[0], log.order)
+        log.seen.update(header.seen)
+        log.state.take(fit)
+        rules = self.rules_for(log.row)
+        void, received = not rules.names(header.type), header.type == RECEIVED
+        log.append(leaf, _FIT | _VOID * void | _RECEIVED * received)
+        if received and header.data:
+            self._note_bodies(log, before, header)
+        elif header.type == PROOF:
+            self._note_stamp(log, place.index, header, rules)
+        return Folded(place, leaf, header, void)
+
+    @staticmethod
+    def _reach(row: list[int], seen: _Log, size: int, own: int) -> None:
+        """Make `row` cover the first `size` entries of `seen` and all before the last of these."""
+        if size <= row[seen.order]:
+            return
+        row[seen.order] = size
+        for order, column in enumerate(seen.past):
+            if order not in (own, seen.order) and column[size - 1] > row[order]:
+                row[order] = column[size - 1]
+
+    # --- what a log says of others' entries ----------------------------------------------------
+
+    def _note_bodies(self, log: _Log, before: tuple[int, ...], header: Header) -> None:
+        """Remember `lack` (only of what this entry is the first to cover), then later `have`."""
+        for leaf in _leaves(header, "have"):
+            place = self.find(leaf)
+            if place and self._lacking.get((log.party, place)) == _NEVER:
+                self._lacking[log.party, place] = log.size - 1
+        for leaf in _leaves(header, "lack"):
+            place = self.find(leaf)
+            if place and place.party != log.party:
+                order = self._logs[place.party].order
+                if before[order] <= place.index < log.row[order]:
+                    self._lacking[log.party, place] = _NEVER
+
+    def _note_stamp(self, log: _Log, index: int, header: Header, rules: Rules) -> None:
+        """Remember a `proof.v1` that holds: a cosigned root of this log over one of its entries."""
+        number = log.leaves.find(bytes.fromhex(cast(str, header.data["leaf"])))
+        size, root = cast(int, header.data["size"]), bytes.fromhex(cast(str, header.data["root"]))
+        if number is None or not number < size <= index or self._root_at(log.party, size) != root:
+            return
+        checkpoint = Checkpoint(rules.members[log.order].origin, size, root)
+        stamps = [s for s in _cosigned(rules, checkpoint, header, index) if s.cosigner != log.party]
+        self._stamps.setdefault(Place(log.party, number), []).extend(stamps)
+
+    # --- questions -------------------------------------------------------------------------------
+
+    @property
+    def parties(self) -> tuple[PartyId, ...]:
+        """The members in charter order."""
+        return tuple(self._logs)
+
+    @property
+    def rules(self) -> Rules:
+        return self._rules
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """Roots claimed that are not those held; at most one a log, which ends there."""
+        return tuple(log.alarm for log in self._order if log.alarm)
+
+    @property
+    def halted(self) -> bool:
+        return self._halted
+
+    def cut(self) -> dict[PartyId, int]:
+        """The greatest closed cut of what is held."""
+        return {log.party: log.size for log in self._order}
+
+    def held(self, party: PartyId) -> int:
+        """How many entries of a log have been fed."""
+        return self._logs[party].held
+
+    def wait(self, party: PartyId) -> Wait | None:
+        """What the next entry of a log waits for; None if nothing keeps it."""
+        return self._logs[party].wait
+
+    def unfit(self, party: PartyId) -> Mapping[int, str]:
+        """The unfit entries of a log within the cut, with their codes."""
+        return self._logs[party].unfit
+
+    def seen(self, party: PartyId) -> dict[PartyId, tuple[int, str]]:
+        """What `party`'s next entry is to say it has seen: all that is folded of the others."""
+        return {
+            log.party: (log.size, self._root_at(log.party, log.size).hex())
+            for log in self._order
+            if log.size and log.party != party
+        }
+
+    def find(self, leaf: bytes) -> Place | None:
+        """Where the fit entry with this leaf hash is, if it is in the cut."""
+        for log in self._order:
+            if (number := log.leaves.find(leaf)) is not None:
+                return Place(log.party, number)
+        return None
+
+    def leaf(self, place: Place) -> bytes:
+        """The leaf hash of a fit entry."""
+        return self._logs[place.party].leaves[place.index]
+
+    def at(self, place: Place) -> int:
+        """When a fit entry says it was made, seconds UTC."""
+        return self._logs[place.party].at[place.index]
+
+    def is_fit(self, place: Place) -> bool:
+        return bool(self._logs[place.party].flags[place.index] & _FIT)
+
+    def is_void(self, place: Place) -> bool:
+        """Whether the charter does not name the type of a fit entry: it then changes nothing."""
+        return bool(self._logs[place.party].flags[place.index] & _VOID)
+
+    def past(self, place: Place) -> dict[PartyId, int]:
+        """How much of each log was before this entry: itself a closed cut."""
+        log = self._logs[place.party]
+        past = {o.party: log.past[o.order][place.index] for o in self._order if o is not log}
+        past[place.party] = place.index
+        return past
+
+    def before(self, first: Place, then: Place) -> bool:
+        """Whether `first` → `then`: rule (3)."""
+        if first.party == then.party:
+            return first.index < then.index
+        return first.index < self.covers(then, first.party)
+
+    def covers(self, place: Place, party: PartyId) -> int:
+        """How many entries of `party`'s log are before this one."""
+        if place.party == party:
+            return place.index
+        return self._logs[place.party].past[self._logs[party].order][place.index]
+
+    def is_closed(self, cut: Cut) -> bool:
+        """Whether everything before each entry of `cut` is in it; the last of each log tells."""
+        return all(
+            size <= self._logs[party].size
+            and all(
+                self.covers(Place(party, size - 1), other) <= cut[other] for other in cut if size
+            )
+            for party, size in cut.items()
+        )
+
+    # --- receipts --------------------------------------------------------------------------------
+
+    def first_after(self, place: Place, party: PartyId, cut: Cut | None = None) -> int | None:
+        """The index of `party`'s first fit entry with `place` in its past, within `cut`.
+
+        A row changes only at a fit entry, so the first index whose row covers `place` is fit.
+        """
+        log, other = self._logs[party], self._logs[place.party]
+        if log is other:
+            raise RuntimeError("a party's own later entries all have its entry in their past")
+        index = bisect_right(log.past[other.order], place.index)
+        return index if index < (log.size if cut is None else cut[party]) else None
+
+    def receipt(self, place: Place, party: PartyId, cut: Cut | None = None) -> Receipt | None:
+        """That `party` received an entry of another, by what is within `cut`: rule (4)."""
+        end = self.cut() if cut is None else cut
+        entry = self._entry_of_receipt(place, party, end)
+        times = [] if entry is None else [(self._logs[party].at[entry], _NEVER)]
+        for stamp in self._stamps_of(place, end):
+            late = entry is not None and self.before(
+                Place(party, entry), Place(place.party, stamp.index)
+            )
+            if stamp.cosigner == party and not late:
+                times.append((stamp.at, stamp.index))
+        if not times:
+            return None
+        at, proof = min(times)
+        return Receipt(at, entry, None if proof == _NEVER else proof)
+
+    def _entry_of_receipt(self, place: Place, party: PartyId, end: Cut) -> int | None:
+        entry = self.first_after(place, party, end)
+        if entry is not None and (later := self._lacking.get((party, place))) is not None:
+            return later if later != _NEVER and later < end[party] else None
+        return entry
+
+    def _stamps_of(self, place: Place, end: Cut) -> Iterator[_Stamp]:
+        return (s for s in self._stamps.get(place, ()) if s.index < end[place.party])
+
+    def neutral_stamps(self, place: Place, cut: Cut | None = None) -> list[int]:
+        """Times at which neutral witnesses cosigned an entry, as its sender has logged them."""
+        end = self.cut() if cut is None else cut
+        return [s.at for s in self._stamps_of(place, end) if s.cosigner is None]
+
+    def delivery(self, place: Place, party: PartyId, cut: Cut | None = None) -> Delivery:
+        """What `party`'s own log says of another's entry; proofs are not asked."""
+        end = self.cut() if cut is None else cut
+        if self.first_after(place, party, end) is None:
+            return Delivery.UNSEEN
+        received = self._entry_of_receipt(place, party, end) is not None
+        return Delivery.RECEIVED if received else Delivery.LACKING
+
+    def settled(self, place: Place, parties: Collection[PartyId], cut: Cut | None = None) -> bool:
+        """Whether an entry is in the past of all that `parties` will ever say: rule (5)."""
+        others = (party for party in parties if party != place.party)
+        return all(self.first_after(place, party, cut) is not None for party in others)
+
+    # --- answering -------------------------------------------------------------------------------
+
+    def new_to(self, party: PartyId) -> Iterator[Place]:
+        """The fit entries of others in the cut that nothing `party` has said covers yet."""
+        own = self._logs[party]
+        for log in self._order:
+            if log is not own:
+                for index in range(own.row[log.order], log.size):
+                    if log.flags[index] & _FIT:
+                        yield Place(log.party, index)
+
+    def needs_answer(self, party: PartyId) -> bool:
+        """Whether `party` owes a `received.v1`: somebody has said more than that he received."""
+        return any(
+            not self._logs[place.party].flags[place.index] & _RECEIVED
+            for place in self.new_to(party)
+        )
+
+
+def _leaves(header: Header, key: str) -> list[bytes]:
+    return [bytes.fromhex(leaf) for leaf in cast(list[str], header.data.get(key, []))]
+
+
+def _cosigned(rules: Rules, checkpoint: Checkpoint, header: Header, index: int) -> Iterator[_Stamp]:
+    """What a `proof.v1` shows: at most one stamp, of a member's mirror or a neutral witness."""
+    try:
+        line = parse_base64(cast(str, header.data["sig"]).encode(), "fold.stamp")
+    except MalformedError:
+        return
+    keys: list[tuple[PartyId | None, CosignatureVerifier]] = [
+        *((member.party, key) for member in rules.members for key in member.cosigners),
+        *((None, key) for key in rules.witnesses),
+    ]
+    for cosigner, key in keys:
+        if key.name == header.data["name"] and key.key_id == line[:4]:
+            try:
+                at = key.verify_checkpoint(checkpoint, line[4:])
+            except SignatureError:
+                return
+            if at > 0:
+                yield _Stamp(cosigner, index, at)
+            return
