@@ -498,6 +498,11 @@ class Fold:
         received = self._entry_of_receipt(place, party, end) is not None
         return Delivery.RECEIVED if received else Delivery.LACKING
 
+    def lacking(self, party: PartyId) -> list[Place]:
+        """Entries whose bodies `party` has named as lacking, and not yet as had; oldest first."""
+        named = self._lacking.items()
+        return [place for (whose, place), have in named if whose == party and have == _NEVER]
+
     def settled(self, place: Place, parties: Collection[PartyId], cut: Cut | None = None) -> bool:
         """Whether an entry is in the past of all that `parties` will ever say: rule (5)."""
         others = (party for party in parties if party != place.party)

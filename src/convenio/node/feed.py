@@ -166,9 +166,7 @@ class Feed:
                 if body.form == "open" or any(a.startswith(f"{party}:") for a in body.to):
                     yield body
 
-    def _push_bodies(
-        self, bodies: Iterator[BodyRef], *, large: bool, again: bool = False
-    ) -> None:
+    def _push_bodies(self, bodies: Iterator[BodyRef], *, large: bool, again: bool = False) -> None:
         for body in bodies:
             is_large = body.n > self._limits.small_body_bytes
             if is_large is large and (again or body.c not in self._pushed):
@@ -188,7 +186,8 @@ class Feed:
             held = self._partner.blob_state(ch, body.c)
             offset = held.offset if held else 0
         while offset < body.n and not self._stopping:
-            chunk = self._blobs.read(body.c, offset, min(MAX_CHUNK_BYTES, body.n - offset))
+            with self._blobs.open(body.c, offset) as file:
+                chunk = file.read(min(MAX_CHUNK_BYTES, body.n - offset))
             answer = self._partner.put_blob_chunk(ch, body.c, offset, body.n, chunk)
             moved = answer.size if isinstance(answer, Conflict) else answer.offset
             if isinstance(answer, Conflict) and moved == offset:

@@ -169,11 +169,7 @@ class Folding:
             state = self._channels.get(log.channel.ch)
             if state is None:
                 return []
-            return [
-                place.index
-                for place in state.fold.lacking(party)
-                if place.party == log.party
-            ]
+            return [place.index for place in state.fold.lacking(party) if place.party == log.party]
 
     def cites(self, ch: str, c: str) -> Header | None:
         """The header of an entry of this channel that names blob `c`."""
@@ -384,9 +380,7 @@ def rules_of(charter: Charter) -> Rules:
     )
 
 
-
-
 def _first(lack: dict[Place, bytes], most: int) -> tuple[dict[Place, bytes], list[Place]]:
     """The first `most` by party and index, and the places of the others, earliest last."""
     ordered = sorted(lack)
-    return {place: lack[place] for place in ordered[:most]}, ordered[:most - 1 : -1]
+    return {place: lack[place] for place in ordered[:most]}, ordered[: most - 1 : -1]

@@ -90,7 +90,9 @@ class Index:
         where = "WHERE leaf BETWEEN ? AND ? LIMIT ?"
         return [_row(r) for r in self._read(f"{_SELECT} {where}", low, top, limit)]  # noqa: S608
 
-    def latest(self, ch: str, limit: int, before: Row | None = None, *, automatic: bool) -> list[Row]:
+    def latest(
+        self, ch: str, limit: int, before: Row | None = None, *, automatic: bool
+    ) -> list[Row]:
         """The newest records of a channel, newest first; `before` is the last of the page before."""
         at, party, index = (before.at, before.party, before.index) if before else _TOP
         where = (

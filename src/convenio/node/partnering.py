@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from convenio.core import tiles
-from convenio.core.errors import ConflictError, RefusedError
+from convenio.core.errors import RefusedError
 from convenio.core.httpsig import keyid_of
 from convenio.core.mirrorwire import AddCheckpoint, MirrorInfo, Package, UploadHeader
 from convenio.core.note import Ed25519Verifier
-from convenio.core.record import Header, PartyId, parse_record
+from convenio.core.record import Header, PartyId
 from convenio.core.trust import Charter
 from convenio.node.config import Limits
 from convenio.node.mirror import Mirror, NotThereError
 from convenio.node.publish import Publisher
 from convenio.node.registry import Log, Registry
 from convenio.store.api import LogStore
+from convenio.store.export import read_bundle, read_tile
 from convenio.store.objects import BlobStore
 
 Who = Ed25519Verifier | None
@@ -106,20 +107,15 @@ class Partnering:
         size = self._store.head(found.origin).size
         if tiles.tile_width(level, index, size) < width:
             return None
-        reader, below = self._store.reader(found.origin, size), 8 * level
-        first = index * tiles.WIDTH
-        return b"".join(reader.subtree(below, first + at) for at in range(width))
+        return read_tile(self._store, found.origin, (level, index, width))
 
     def bundle(self, who: Who, log: str, mirror: bool, index: int, width: int) -> bytes | None:
         found = self._readable(who, log, mirror)
         if found is None:
             return None
-        start = index * tiles.WIDTH
-        if self._store.head(found.origin).size < start + width:
+        if self._store.head(found.origin).size < index * tiles.WIDTH + width:
             return None
-        return tiles.format_bundle(
-            [stored.entry for stored in self._store.entries(found.origin, start, start + width)]
-        )
+        return read_bundle(self._store, found.origin, index, width)
 
     def charter(self, who: Who, ch: str) -> bytes | None:
         for channel in self._registry.channels():
@@ -201,7 +197,8 @@ class Partnering:
             return None
         if not self._may_read(charter, _party(who, charter), c):
             return None
-        return self._blobs.read(c, start, size)
+        with self._blobs.open(c, start) as file:
+            return file.read(size)
 
     def blob_write(  # noqa: PLR0913, PLR0917 - the parts of an upload
         self, who: Ed25519Verifier, ch: str, c: str, offset: int, total: int, chunk: bytes
@@ -217,10 +214,7 @@ class Partnering:
             raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
         if total > self._limits.small_body_bytes and self._cites(ch, c) is None:
             raise RefusedError("blob.not_cited")
-        try:
-            held = self._blobs.stage_write(c, offset, chunk, total)
-        except ConflictError as error:
-            raise ConflictError("blob.offset", offset=int(error.parameters["offset"])) from error
+        held = self._blobs.stage_write(c, offset, chunk, total)
         if held == total:
             self._heard(ch, party)
         return held
@@ -244,12 +238,6 @@ class Partnering:
             if party is not None:
                 return party == header.sender or any(a.startswith(f"{party}:") for a in body.to)
         return False
-
-
-def cited_by(entry: bytes, c: str) -> Header | None:
-    """The header of `entry` if one of its bodies is `c`."""
-    header = parse_record(entry).header
-    return header if any(body.c == c for body in header.bodies) else None
 
 
 def _party(who: Who, charter: Charter) -> PartyId | None:

@@ -149,7 +149,9 @@ class Sequencer:
             seen = usual if job.seen is None else seen_json(job.seen)
             signers = [self._signer(desk) for desk in job.desks]
             entries.append((job.draft.id, job.draft.sign(at, seen, signers)))
-        self._store.append(origin, size, entries, lambda n, root: self._sign(origin, n, root))  # (3)
+        self._store.append(
+            origin, size, entries, lambda n, root: self._sign(origin, n, root)
+        )  # (3)
         self._last_at[origin] = at
         return size, [entry for _, entry in entries]
 
