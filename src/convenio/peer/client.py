@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from convenio.core.encoding import parse_decimal
+from convenio.core.encoding import parse_decimal, parse_hex
 from convenio.core.errors import (
     MalformedError,
     RefusedError,
@@ -33,67 +33,49 @@ from convenio.core.httpsig import (
     parse_response,
     sign_request,
 )
+from convenio.core.mirrorwire import (
+    ENTRIES_TYPE,
+    INFO_TYPE,
+    SIZE_TYPE,
+    parse_mirror_info,
+    parse_size,
+)
 from convenio.core.note import Ed25519Signer, Ed25519Verifier
+from convenio.core.tiles import ENTRIES, tile_path
+from convenio.peer.limits import (
+    MAX_BUNDLE_BYTES,
+    MAX_CHARTER_BYTES,
+    MAX_CHECKPOINT_BYTES,
+    MAX_CHUNK_BYTES,
+    MAX_ENTRIES_BYTES,
+    MAX_REPLY_BYTES,
+    MAX_TILE_BYTES,
+)
+from convenio.peer.service import BlobHeld, Elsewhere, Progress, Stored
 from convenio.peer.wire import Answer, Limits, Wire
 
-MAX_CHECKPOINT_BYTES: Final = 64 * 1024
-MAX_TILE_BYTES: Final = 256 * 32
-MAX_BUNDLE_BYTES: Final = 256 * (2 + 65_535)
-MAX_CHARTER_BYTES: Final = 1024 * 1024
-MAX_CHUNK_BYTES: Final = 1024 * 1024
-MAX_ENTRIES_BYTES: Final = 24 * 1024 * 1024
-MAX_REPLY_BYTES: Final = 64 * 1024
-
 _CODE = re.compile(rb"[a-z0-9_.]{1,64}\n", re.ASCII)
-_SIZE_TYPE: Final = b"text/x.tlog.size"
-_INFO_TYPE: Final = b"text/x.tlog.mirror-info"
 _LATER: Final = (408, 425, 429)
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The partner is elsewhere: it holds `size` (entries of a log, or bytes of a blob)."""
+    """What we said does not follow on what the partner has: `size` entries, or bytes of a blob."""
 
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """All entries are durable at the partner; lines: its cosignatures, as signature lines."""
-
-    lines: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """The partner's mirror stands elsewhere. info: body of type text/x.tlog.mirror-info.
-
-    progress: it took entries (202); else it took none (409).
-    """
-
-    info: bytes
-    progress: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BlobState:
-    """How much of a blob the partner holds. size: its whole size, None while not complete."""
-
-    offset: int
-    size: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerConfig:
     """Who is asked and how it is recognised.
 
-    url: base URL of the partner's node. tls_pin: SHA-256 of its certificate's DER; empty for a
+    url: base URL of the partner's node. tls: SHA-256 of its certificate's DER, hex; empty for a
     certificate of a public authority. key: its node key; None asks as a stranger, for public
     channels only, and takes unsigned answers.
     """
 
     url: str
-    tls_pin: bytes = b""
+    tls: str = ""
     key: Ed25519Verifier | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -126,7 +108,8 @@ class Partner:
         self._signer = signer
         self._clock = clock
         self._rng = rng
-        self._wire = Wire(self._base, config.tls_pin, config.limits)
+        pin = parse_hex(config.tls, 32, "peer.tls") if config.tls else b""
+        self._wire = Wire(self._base, pin, config.limits)
 
     def close(self) -> None:
         """Closes idle connections; the object may still be used."""
@@ -139,13 +122,13 @@ class Partner:
         """
         answer = self._ask("POST", "/mirror/add-checkpoint", content=body)
         if answer.status == 409:
-            _need_type(answer, _SIZE_TYPE)
-            return Conflict(_number_line(answer.content))
+            _need_type(answer, SIZE_TYPE)
+            return Conflict(parse_size(answer.content))
         _expect(answer, 200)
         return None
 
-    def add_entries(self, body: bytes, *, compress: bool = True) -> Done | Moved:
-        """Uploads entry packages; `Done` only when all up to upload_end are durable there.
+    def add_entries(self, body: bytes, *, compress: bool = True) -> Stored | Progress | Elsewhere:
+        """Uploads entry packages; `Stored` only when all up to upload_end are durable there.
 
         body: an add-entries request (core.mirrorwire), at most `MAX_ENTRIES_BYTES`.
         """
@@ -155,25 +138,35 @@ class Partner:
         content = _gzip(body) if compress else body
         answer = self._ask("POST", "/mirror/add-entries", content=content, encoding=encoding)
         if answer.status in (202, 409):
-            _need_type(answer, _INFO_TYPE)
-            return Moved(answer.content, answer.status == 202)
+            _need_type(answer, INFO_TYPE)
+            info = parse_mirror_info(answer.content)
+            return Progress(info) if answer.status == 202 else Elsewhere(info)
         _expect(answer, 200)
-        return Done(answer.content)
+        return Stored(answer.content)
 
     def get_checkpoint(self, origin: str, *, mirror: bool = False) -> bytes | None:
         """The newest checkpoint of a log, of the partner's own or as it mirrors it; None: none."""
         return self._get(f"{_log(origin, mirror)}/checkpoint", MAX_CHECKPOINT_BYTES)
 
-    def get_tile(self, origin: str, tile_path: str, *, mirror: bool = False) -> bytes | None:
-        """A tile or an entry bundle.  tile_path: as core.tiles writes it, "tile/0/000.p/5"."""
-        cap = MAX_BUNDLE_BYTES if tile_path.startswith("tile/entries/") else MAX_TILE_BYTES
-        return self._get(f"{_log(origin, mirror)}/{tile_path}", cap)
+    def get_tile(
+        self, origin: str, level: int, index: int, width: int, *, mirror: bool = False
+    ) -> bytes | None:
+        """A tile of hashes; its length is not checked here."""
+        path = tile_path(level, index, width)
+        return self._get(f"{_log(origin, mirror)}/{path}", MAX_TILE_BYTES)
+
+    def get_bundle(
+        self, origin: str, index: int, width: int, *, mirror: bool = False
+    ) -> bytes | None:
+        """The entries below a level 0 tile."""
+        path = tile_path(ENTRIES, index, width)
+        return self._get(f"{_log(origin, mirror)}/{path}", MAX_BUNDLE_BYTES)
 
     def get_charter(self, ch: str) -> bytes | None:
         """The charter of a channel."""
         return self._get(f"/charter/{ch}", MAX_CHARTER_BYTES)
 
-    def blob_state(self, ch: str, c: str) -> BlobState | None:
+    def blob_held(self, ch: str, c: str) -> BlobHeld | None:
         """How much of blob `c` the partner holds; None: it wants nothing of it from us."""
         answer = self._ask("HEAD", f"/blob/{ch}/{c}")
         if answer.status == 404:
@@ -181,11 +174,11 @@ class Partner:
         _expect(answer, 200)
         offset = _field_number(answer, b"upload-offset")
         size = answer.field(b"upload-length")
-        return BlobState(offset, None if size is None else parse_decimal(size, "peer.content"))
+        return BlobHeld(offset, None if size is None else parse_decimal(size, "peer.content"))
 
     def put_blob_chunk(
         self, ch: str, c: str, offset: int, total: int, chunk: bytes
-    ) -> BlobState | Conflict:
+    ) -> BlobHeld | Conflict:
         """What the partner holds after it took `chunk` at `offset`, or what it has instead.
 
         chunk: at most `MAX_CHUNK_BYTES`, not empty. total: size of the whole blob, bytes.
@@ -198,7 +191,7 @@ class Partner:
         if answer.status == 409:
             return Conflict(held)
         _expect(answer, 204)
-        return BlobState(held, total if held == total else None)
+        return BlobHeld(held, total if held == total else None)
 
     def get_blob_range(self, ch: str, c: str, start: int, end: int) -> bytes | None:
         """Bytes [start, end) of blob `c`, fewer at its end; at most `MAX_CHUNK_BYTES`."""
@@ -244,6 +237,7 @@ class Partner:
         """
         target = Target(method, self._base.authority, self._base.path + path, query)
         own, signature = self._signed(target, content, encoding)  # (1)
+        own |= {"content-type": ENTRIES_TYPE} if content else {}
         whole = target.path + (f"?{query}" if query else "")
         answer = self._wire.exchange(method, whole, own | (fields or {}), content, max_bytes)  # (2)
         if self._key is None:
@@ -317,15 +311,9 @@ def _expect(answer: Answer, status: int) -> None:
         raise MalformedError("peer.content", status=answer.status)
 
 
-def _need_type(answer: Answer, wanted: bytes) -> None:
-    if answer.field(b"content-type") != wanted:
+def _need_type(answer: Answer, wanted: str) -> None:
+    if answer.field(b"content-type") != wanted.encode():
         raise MalformedError("peer.content", status=answer.status)
-
-
-def _number_line(content: bytes) -> int:
-    if not content.endswith(b"\n"):
-        raise MalformedError("peer.content")
-    return parse_decimal(content[:-1], "peer.content")
 
 
 def _field_number(answer: Answer, name: bytes) -> int:
