@@ -420,5 +420,5 @@ def _stored(row: Row) -> Stored:
 
 
 def _cosigned(row: Row) -> Cosigned:
-    *values, flagged = row
-    return Cosigned(*values, flagged=bool(flagged))
+    size, root, name, key_id, line, at, taken_at, flagged = row
+    return Cosigned(size, root, name, key_id, line, at, taken_at, bool(flagged))
