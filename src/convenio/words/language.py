@@ -50,8 +50,12 @@ class Words:
         self._catalogue = gettext.translation("convenio", LOCALE, [lang])
 
     def text(self, msgid: str, /, **parameters: object) -> str:
-        """The text for `msgid` (which is the English), `{name}` filled from `parameters`."""
-        return self._catalogue.gettext(msgid).format_map(_Shown(parameters))
+        """The text for `msgid` (which is the English), `{name}` filled from `parameters`.
+
+        Without parameters braces stay as they are, so that help may show JSON.
+        """
+        found = self._catalogue.gettext(msgid)
+        return found.format_map(_Shown(parameters)) if parameters else found
 
     def plural(self, one: str, many: str, n: int, /, **parameters: object) -> str:
         """The text for `n` things; `{n}` is filled with thousands marked."""
