@@ -6,6 +6,7 @@ import ipaddress
 import os
 import shutil
 import socket
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +31,9 @@ def lacking(what: str) -> None:
 
 
 def program(name: str) -> str:
-    """The path of somebody else's program, or a named skip."""
-    found = shutil.which(name)
+    """The path of somebody else's program, or a named skip. Looks beside Python first."""
+    beside = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    found = shutil.which(name, path=beside)
     if found is None:
         lacking(f"the program {name}")
     return str(found)
