@@ -96,7 +96,7 @@ HAPPENED: Final[dict[str, str]] = {
     "cosign.key_type": "A countersigning key is of a kind we do not know ({type}).",
     "cosign.not_checkpoint": "{key} countersigned something that is not a checkpoint.",
     "cosign.public_key": "A countersigning key is damaged.",
-    "cosign.timestamp": "The countersignature by {key} carries no usable time.",
+    "cosign.timestamp": "A countersignature carries no usable time.",
     "decide.disabled": "This person's access has been switched off.",
     "decide.no_such_body": "The record has no such part.",
     "decide.not_a_member": "This person's party is not a member of the channel.",
