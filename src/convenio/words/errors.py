@@ -1,0 +1,303 @@
+"""The sentence for each error code: what happened; then what was kept and what to do.
+
+The second half is the same for most errors of one class, so it is written once per class here;
+a code with better advice has its own. The English is the key of the Spanish in the catalogue.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from convenio.core.errors import (
+    ConflictError,
+    ConvenioError,
+    MalformedError,
+    QuorumError,
+    RefusedError,
+    SplitViewError,
+    UnavailableError,
+    UnverifiedError,
+)
+
+_UNKNOWN: Final = "Something failed that has no sentence yet ({code})."
+
+
+def sentences(error: ConvenioError) -> tuple[str, str]:
+    """What happened and what follows from it, as message ids for the catalogue."""
+    happened = HAPPENED.get(error.code, _UNKNOWN)
+    if error.code in ADVICE:
+        return happened, ADVICE[error.code]
+    kind = next(kind for kind in type(error).__mro__ if kind in ADVICE_BY_CLASS)
+    return happened, ADVICE_BY_CLASS[kind]
+
+
+def every_sentence() -> list[str]:
+    """All message ids of this table, for the catalogues."""
+    return [_UNKNOWN, *HAPPENED.values(), *ADVICE.values(), *ADVICE_BY_CLASS.values()]
+
+
+ADVICE_BY_CLASS: Final[dict[type, str]] = {
+    MalformedError: "Nothing was taken from it and nothing changed here. "
+    "Ask whoever made it for an intact copy.",
+    UnverifiedError: "It was not accepted and nothing changed here. "
+    "Do not rely on it until its sender has explained it.",
+    QuorumError: "It was not accepted and nothing changed here. "
+    "Collect the signatures that are missing, then try again.",
+    SplitViewError: "Both signed versions are kept as evidence. "
+    "Stop relying on that party's log and call them by voice.",
+    ConflictError: "What was there before is kept as it was. "
+    "Look at the present state, then try again.",
+    RefusedError: "Nothing was sent and nothing changed.",
+    UnavailableError: "Everything accepted until now is kept. Try again later.",
+    ConvenioError: "Nothing accepted until now is lost. "
+    "Report the code to whoever keeps this node.",
+}
+
+# What happened. Sorted by code; every code the source can raise is here and no other.
+HAPPENED: Final[dict[str, str]] = {
+    "age.armor": "The sealed file is written in text form and that text is damaged.",
+    "age.header": "The head of the sealed file is damaged.",
+    "age.header_mac": "The head of the sealed file was changed after sealing.",
+    "age.header_too_long": "The head of the sealed file is longer than allowed.",
+    "age.identity": "This is not a key that opens sealed files.",
+    "age.no_identity": "None of your keys opens this sealed file.",
+    "age.passphrase": "The passphrase is empty.",
+    "age.passphrase_not_alone": "A file sealed with a passphrase names other readers as well.",
+    "age.payload": "The sealed content is damaged.",
+    "age.recipient": "This is not a key that files can be sealed to.",
+    "age.recipients": "A file can be sealed to 1 to {max} desks, not to more and not to none.",
+    "age.stanza": "One of the readers' lines in the sealed file is damaged.",
+    "age.stanzas": "The sealed file names more than {max} readers.",
+    "age.truncated": "The sealed file ends too early.",
+    "age.version": "This is not a sealed file of a kind we read.",
+    "age.work_factor": "Opening this file would take more work than is allowed (at most {max}).",
+    "age.wrong_passphrase": "The passphrase is wrong.",
+    "canon.not_canonical": "The line is valid JSON but not in the one form that can be signed.",
+    "canon.not_json": "The line is not JSON.",
+    "canon.profile": "The line holds a value that signed lines may not hold.",
+    "canon.too_long": "The line is longer than {max_bytes} bytes.",
+    "channel.name_taken": "Another channel here is already called {channel}.",
+    "channel.unknown": "This node has no channel {channel}.",
+    "checkpoint.extension": "The checkpoint has extra lines, which we do not accept.",
+    "checkpoint.lines": "The checkpoint does not have its three lines.",
+    "checkpoint.not_text": "The checkpoint is not text.",
+    "checkpoint.origin": "The checkpoint does not name its log properly.",
+    "checkpoint.other_log": "The checkpoint belongs to another log ({origin}).",
+    "checkpoint.root": "The root hash in the checkpoint is damaged.",
+    "checkpoint.size": "The size in the checkpoint is not a number we accept.",
+    "config.bad_value": "The setting {key} is missing or has a value that is not allowed.",
+    "config.no_node": "There is no node in {directory}.",
+    "config.toml": "The settings file is not valid TOML.",
+    "config.unknown_key": "There is no setting called {key}.",
+    "control.fault": "The node could not make sense of the request ({kind}).",
+    "control.lost": "The node went away before it answered; whether it acted is not known.",
+    "control.no_node": "No node is running in this directory.",
+    "cosign.bad_signature": "A countersignature by {key} is not valid.",
+    "cosign.key_type": "A countersigning key is of a kind we do not know ({type}).",
+    "cosign.not_checkpoint": "{key} countersigned something that is not a checkpoint.",
+    "cosign.public_key": "A countersigning key is damaged.",
+    "cosign.timestamp": "A countersignature carries no usable time.",
+    "decide.disabled": "This person's access has been switched off.",
+    "decide.no_such_body": "The record has no such part.",
+    "decide.not_a_member": "This person's party is not a member of the channel.",
+    "decide.not_a_recipient": "This content is sealed to other desks than this person's.",
+    "decide.not_your_desk": "A person can only speak for a desk where they sit.",
+    "decide.role": "None of this person's roles allows this.",
+    "decide.stranger": "Nobody is signed in, and this is not open to everybody.",
+    "decide.unknown_recipient": "A recipient is not a desk of any member of the channel.",
+    "keys.format": "This is not a key file of ours, or it is damaged.",
+    "merkle.edge": "The stored summary of the log is damaged.",
+    "merkle.hash_length": "A hash in the proof has the wrong length.",
+    "merkle.proof_length": "The proof has the wrong number of hashes ({expected} were expected).",
+    "merkle.range": (
+        "The proof speaks of entries {start} to {end} of a log of {size}, which cannot be."
+    ),
+    "merkle.root_differs": "The proof does not lead to the root that was signed.",
+    "mirrorwire.add_checkpoint": "The request to countersign a checkpoint is damaged.",
+    "mirrorwire.excess": "The upload carries more than it announced.",
+    "mirrorwire.header": "The head of the upload is damaged.",
+    "mirrorwire.info": "The mirror's answer about where it stands is damaged.",
+    "mirrorwire.old_size": "The request starts above the checkpoint's own size ({size}).",
+    "mirrorwire.proof_too_long": "A proof in the upload has more than {max_hashes} hashes.",
+    "mirrorwire.size": "The size in the mirror's answer is not a number we accept.",
+    "mirrorwire.too_long": "The request is longer than {max_bytes} bytes.",
+    "note.bad_signature": "A signature by {key} is not valid.",
+    "note.key_name": "A key has a name that keys may not have.",
+    "note.no_known_key": "Nobody we know has signed this.",
+    "note.no_signature": "There is no signature under the text.",
+    "note.not_text": "The signed text holds bytes that are not plain text.",
+    "note.public_key": "A signing key is damaged.",
+    "note.signature_line": "A signature line is damaged.",
+    "note.too_long": "The signed text is longer than {max_bytes} bytes.",
+    "note.vkey": "This is not a public key in its written form, or it is mistyped.",
+    "people.exists": "There is already somebody called {person}.",
+    "people.last_keeper": "{person} is the last keeper of this node.",
+    "people.name": (
+        "{person} is not a name that can be used here: letters a to z, digits and hyphens."
+    ),
+    "people.role": "There is no such role: {role}.",
+    "people.unknown": "Nobody here is called {person}.",
+    "policy.key_type": "A key in the trust file is of a kind it cannot use there.",
+    "policy.line": "A line of the trust file is not understood.",
+    "policy.member": "The trust file counts one member twice, or none.",
+    "policy.name": "The trust file gives a name that is taken or not allowed.",
+    "policy.no_log": "The trust file does not name the log {origin}.",
+    "policy.not_text": "The trust file is not text.",
+    "policy.one_quorum": "The trust file must say once, and only once, who has to agree.",
+    "policy.quorum": "Those whose countersignature is required ({needed}) have not all given it.",
+    "policy.same_key": "The trust file lists one key twice.",
+    "policy.threshold": "The trust file asks for a number of signatures that cannot be.",
+    "policy.too_long": "The trust file is longer than {max_bytes} bytes.",
+    "policy.too_many": "The trust file has more than {most} lines of one kind.",
+    "policy.undefined": "The trust file uses a name it has not defined.",
+    "proof.extra": "The extra line of the proof is damaged.",
+    "proof.first_line": "This is not a proof file.",
+    "proof.hash": "A hash in the proof is damaged.",
+    "proof.index": "The proof does not say which entry it is about.",
+    "proof.no_checkpoint": "The proof has no checkpoint.",
+    "proof.too_long": "The proof is longer than {max_bytes} bytes.",
+    "record.act": "What the record says of the act (“act”) is not of the form it must have.",
+    "record.at": "What the record says of the time (“at”) is not of the form it must have.",
+    "record.bodies": (
+        "What the record says of its contents (“bodies”) is not of the form it must have."
+    ),
+    "record.by": "What the record says of who signs (“by”) is not of the form it must have.",
+    "record.case": "What the record says of the case (“case”) is not of the form it must have.",
+    "record.cav": "What the record says of the caveat (“cav”) is not of the form it must have.",
+    "record.ch": "What the record says of the channel (“ch”) is not of the form it must have.",
+    "record.data": "What the record says of its data (“data”) is not of the form it must have.",
+    "record.due_in": (
+        "What the record says of the time allowed (“due_in”) is not of the form it must have."
+    ),
+    "record.from": "What the record says of the sender (“from”) is not of the form it must have.",
+    "record.gen": (
+        "What the record says of the log's generation (“gen”) is not of the form it must have."
+    ),
+    "record.id": "What the record says of its id (“id”) is not of the form it must have.",
+    "record.inst": (
+        "What the record says of the instrument (“inst”) is not of the form it must have."
+    ),
+    "record.kind": "This is not a record.",
+    "record.missing_field": "The record lacks a field that it must have.",
+    "record.one_line": "A record is one line, and this is not.",
+    "record.seen": (
+        "What the record says of what had been seen (“seen”) is not of the form it must have."
+    ),
+    "record.signers": "The record is not signed by exactly those whom it names.",
+    "record.to": "What the record says of the recipients (“to”) is not of the form it must have.",
+    "record.too_long": "The record is longer than {max_bytes} bytes.",
+    "record.type": "What the record says of its type (“type”) is not of the form it must have.",
+    "record.unknown_field": "The record has a field that records do not have.",
+    "seal.blob": "The stored content is not the one the record names.",
+    "seal.commitment": "The content is not what the record commits to.",
+    "seal.inner": "The label inside the content is damaged.",
+    "seal.length": "The content is not as long as it says.",
+    "seal.not_this_record": "This content was made for another record.",
+    "seal.padding": "The filling after the content is not what it must be.",
+    "seal.part": "The record has no such part.",
+    "seal.salt": "The salt of a content is not 32 bytes.",
+    "split.format": "This is not a proof of two histories, or it is damaged.",
+    "split.no_contradiction": "The two checkpoints do not contradict each other.",
+    "tiles.bundle": "A bundle of log entries is damaged.",
+    "tiles.entry_too_long": "A log entry is longer than {max_bytes} bytes.",
+    "tiles.length": "A piece of the log's tree has the wrong length.",
+    "tiles.path": "This path does not name a piece of a log.",
+    "trust.access": "The charter does not say properly who may read.",
+    "trust.at": "A time in the document is not of the form it must have.",
+    "trust.card_quorum": "Too few of {party}'s root keys have signed its card.",
+    "trust.charter_quorum": "Too few root keys have signed the charter for: {party}.",
+    "trust.desk": "A desk in the document is not described properly, or is there twice.",
+    "trust.domain": "A domain in the document is not allowed, or two parties share it.",
+    "trust.fields": "The document does not have exactly the fields of its kind.",
+    "trust.fold": "The charter asks for rules of reading that are not a number we accept.",
+    "trust.foreign_signature": "The document carries a signature by somebody who has no say in it.",
+    "trust.instruments": "The charter's list of instruments is not of the form it must have.",
+    "trust.key": "A key in the document is damaged.",
+    "trust.key_reused": "One key is used for two purposes; every key must have one.",
+    "trust.kind": "This is not a document of the kind “{expected}”.",
+    "trust.name": "A name in the document is not allowed.",
+    "trust.nonce": "The charter's random number is not of the form it must have.",
+    "trust.not_a_member": "{party} is not a member of this channel.",
+    "trust.one_line": "A card, charter or roster is one line, and this is not.",
+    "trust.other_charter": "This belongs to another charter.",
+    "trust.parties": "A charter has two parties or more, each once and in order.",
+    "trust.party": "The party's short name is not allowed.",
+    "trust.purpose": "The charter's purpose is not one of those we know.",
+    "trust.quota": "The charter's limits are not numbers we accept.",
+    "trust.roots": "The list of root keys is not of the form it must have.",
+    "trust.roster_order": "This roster is not newer than the one in force.",
+    "trust.roster_quorum": "Too few of {party}'s root keys have signed its roster.",
+    "trust.seal_key": "A desk's sealing key is not of the form it must have.",
+    "trust.seq": "The roster's number is not one we accept.",
+    "trust.text": "A name must be there in English and in Spanish.",
+    "trust.tls": "The fingerprint of the connection certificate is not of the form it must have.",
+    "trust.types": "The charter's list of record types is not of the form it must have.",
+    "trust.unknown_desk": "There is no desk {desk}.",
+    "trust.url": "The node's address is not one we accept.",
+}
+
+# What was kept and what to do, where the class of the error does not say it well.
+_ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
+    "It stays sealed. Ask its sender to seal it to your desk as well.": (
+        "age.no_identity",
+        "decide.not_a_recipient",
+    ),
+    "Nothing was opened and nothing changed. Type it again.": (
+        "age.passphrase",
+        "age.wrong_passphrase",
+    ),
+    "It stays sealed. Ask for a file made with the usual setting.": ("age.work_factor",),
+    "Nothing was sent and nothing changed. Look at what there is with “channel show” and “log”.": (
+        "channel.unknown",
+        "decide.no_such_body",
+        "decide.unknown_recipient",
+        "seal.part",
+        "trust.not_a_member",
+        "trust.unknown_desk",
+    ),
+    "Nothing was started and nothing changed. Correct the settings file of the node.": (
+        "config.bad_value",
+        "config.toml",
+        "config.unknown_key",
+    ),
+    "Nothing was made there. Check the directory, or make a node with “convenio init”.": (
+        "config.no_node",
+    ),
+    "Nothing changed. Program and node must be of the same version; report this if they are.": (
+        "control.fault",
+    ),
+    "Start the node and give the same command again: nothing is said twice.": ("control.lost",),
+    "Nothing is lost. Start it with “convenio serve”.": ("control.no_node",),
+    "Nothing was sent and nothing changed. A keeper of this node can change who may do what.": (
+        "decide.disabled",
+        "decide.role",
+        "people.last_keeper",
+    ),
+    "Nothing was sent and nothing changed. Name a desk where this person sits, or another "
+    "person.": ("decide.not_your_desk",),
+    "Nothing was sent and nothing changed. Say who is acting with “--as”.": (
+        "decide.stranger",
+        "people.unknown",
+    ),
+    "It may be genuine, but nobody you trust vouches for it. Give the keys you trust with "
+    "“--trust”.": (
+        "note.no_known_key",
+        "policy.no_log",
+    ),
+    "Nothing changed. Choose another and try again.": (
+        "people.exists",
+        "people.name",
+        "people.role",
+    ),
+    "It is not a receipt yet. Wait for the partner's countersignature and try again.": (
+        "policy.quorum",
+    ),
+    "Nothing was stored. Put what is long into the body, not into the record.": (
+        "record.too_long",
+        "tiles.entry_too_long",
+    ),
+    "Nothing is shown against anybody. Both checkpoints can be of one history.": (
+        "split.no_contradiction",
+    ),
+}
+ADVICE: Final = {code: advice for advice, codes in _ADVICE_FOR.items() for code in codes}

@@ -1,0 +1,83 @@
+"""One language: its texts, plurals, dates and error sentences."""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Final
+
+from convenio.core.errors import ConvenioError
+from convenio.words import errors
+
+LANGUAGES: Final = ("en", "es")
+LOCALE: Final = Path(__file__).resolve().parent.parent / "locale"
+_MONTHS: Final = {
+    "en": ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+    "es": ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"],
+}
+_VARIABLES: Final = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def choose_language(flag: str | None, environ: Mapping[str, str]) -> str:
+    """`en` or `es`: what `--lang` says, else the first locale variable that is set, else `en`.
+
+    A language we do not speak is English, as is the locale of a machine without one (`C`).
+    """
+    wishes = [flag] if flag else [environ.get(name, "") for name in _VARIABLES]
+    decisive = next((wish for wish in wishes if wish), "")
+    spoken = (wish[:2].lower() for wish in decisive.split(":"))
+    return next((lang for lang in spoken if lang in LANGUAGES), "en")
+
+
+class _Shown(dict[str, object]):
+    """Parameters of a sentence; one that is absent shows as an ellipsis, never as a crash."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+class Words:
+    """Everything the product says, in one language. Safe to share between threads."""
+
+    __slots__ = ("_catalogue", "lang")
+
+    def __init__(self, lang: str) -> None:
+        if lang not in LANGUAGES:
+            raise RuntimeError(f"no catalogue for {lang}")
+        self.lang = lang
+        self._catalogue = gettext.translation("convenio", LOCALE, [lang])
+
+    def text(self, msgid: str, /, **parameters: object) -> str:
+        """The text for `msgid` (which is the English), `{name}` filled from `parameters`.
+
+        Without parameters braces stay as they are, so that help may show JSON.
+        """
+        found = self._catalogue.gettext(msgid)
+        return found.format_map(_Shown(parameters)) if parameters else found
+
+    def plural(self, one: str, many: str, n: int, /, **parameters: object) -> str:
+        """The text for `n` things; `{n}` is filled with thousands marked."""
+        chosen = self._catalogue.ngettext(one, many, n)
+        return chosen.format_map(_Shown(parameters, n=f"{n:,}"))
+
+    def error(self, error: ConvenioError) -> str:
+        """What happened, what was kept, and what to do, as one short paragraph."""
+        return " ".join(
+            self.text(part, **error.parameters, code=error.code) for part in errors.sentences(error)
+        )
+
+    def date(self, at: float, zone: tzinfo = UTC) -> str:
+        """The day of `at` (seconds UTC) in `zone`, which is named: 8 Oct 2021 UTC."""
+        moment = datetime.fromtimestamp(at, zone)
+        return f"{self._day(moment)} {moment.tzname()}"
+
+    def time(self, at: float, zone: tzinfo = UTC) -> str:
+        """The minute of `at` (seconds UTC) in `zone`, which is named: 8 Oct 2021 10:04 UTC."""
+        moment = datetime.fromtimestamp(at, zone)
+        return f"{self._day(moment)} {moment:%H:%M} {moment.tzname()}"
+
+    def _day(self, moment: datetime) -> str:
+        """Never all digits: 10/08/2021 is two different days in two capitals."""
+        return f"{moment.day} {_MONTHS[self.lang][moment.month - 1]} {moment.year}"

@@ -1,0 +1,1 @@
+"""What the people who work on convenio run; nothing here is installed."""
