@@ -17,7 +17,7 @@ from typing import Final, cast
 
 from convenio.core import canon
 from convenio.core.canon import Json, Object
-from convenio.core.cosign import ED25519_COSIGNATURE, ML_DSA_44_COSIGNATURE, CosignVerifier
+from convenio.core.cosign import CosignVerifier, Ed25519CosignVerifier, MlDsa44CosignVerifier
 from convenio.core.encoding import parse_base64
 from convenio.core.errors import MalformedError, QuorumError, RefusedError
 from convenio.core.note import (
@@ -134,8 +134,8 @@ class Card:
         """What checks this party's cosignatures: ML-DSA-44 first, then Ed25519."""
         name, keys = mirror_key_name(self.domain), self.roster.mirror
         return (
-            CosignVerifier.of(name, ML_DSA_44_COSIGNATURE, keys.pq),
-            CosignVerifier.of(name, ED25519_COSIGNATURE, keys.ed),
+            MlDsa44CosignVerifier.of(name, keys.pq),
+            Ed25519CosignVerifier.of(name, keys.ed),
         )
 
     def encode(self) -> bytes:
@@ -233,7 +233,7 @@ class Charter:
         keys, origin = self.member(party).roster.log, self.origin(party)
         return (
             Ed25519Verifier.of(origin, keys.ed),
-            CosignVerifier.of(origin, ML_DSA_44_COSIGNATURE, keys.pq),
+            MlDsa44CosignVerifier.of(origin, keys.pq),
         )
 
 

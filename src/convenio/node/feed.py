@@ -26,7 +26,6 @@ from convenio.core.mirrorwire import (
     UploadHeader,
     make_package,
     package_ranges,
-    parse_mirror_info,
 )
 from convenio.core.note import SignatureLine, parse_note
 from convenio.core.record import BodyRef, PartyId, parse_record
@@ -35,8 +34,9 @@ from convenio.node.config import Limits
 from convenio.node.mirror import cosigned_of
 from convenio.node.publish import Publisher
 from convenio.node.registry import Log
-from convenio.peer.client import Conflict, Done, Partner
+from convenio.peer.client import Conflict, Partner
 from convenio.peer.limits import MAX_CHUNK_BYTES, MAX_ENTRIES_BYTES
+from convenio.peer.service import Stored
 from convenio.store.api import Head, LogStore
 from convenio.store.objects import BlobStore
 
@@ -183,7 +183,7 @@ class Feed:
         if body.n <= MAX_CHUNK_BYTES:
             offset = 0  # one piece: asking first would cost as much as sending
         else:
-            held = self._partner.blob_state(ch, body.c)
+            held = self._partner.blob_held(ch, body.c)
             offset = held.offset if held else 0
         while offset < body.n and not self._stopping:
             with self._blobs.open(body.c, offset) as file:
@@ -218,10 +218,10 @@ class Feed:
             if self._stopping:
                 raise UnavailableError("node.stopping")
             answer = self._partner.add_entries(self._body(start, head.size, ticket))
-            if isinstance(answer, Done):
+            if isinstance(answer, Stored):
                 self._take(head, answer.lines)
                 return
-            info = parse_mirror_info(answer.info)
+            info = answer.info
             if info.size != head.size:
                 raise UnavailableError("feed.unsteady")
             start, ticket = min(info.next_entry, head.size), info.ticket

@@ -183,7 +183,7 @@ class Folding:
     # --- folding ---
 
     def _fold_new(self, ch: str) -> None:
-        """Feed the fold until no log has anything new. Logs take turns: each may wait for others."""
+        """Feed the fold until nothing is new. Logs take turns: each may wait for others."""
         state = self._state(ch)
         moved = True
         while moved and not self._stopping:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from convenio.core.fold import Folded
 from convenio.core.record import PartyId
-from convenio.store.database import Database, Schema
+from convenio.store.database import Database
 
 _SCRIPT: Final = """
 CREATE TABLE marks (ch TEXT NOT NULL, party TEXT NOT NULL, size INTEGER NOT NULL,
@@ -28,7 +28,8 @@ CREATE INDEX records_by_time ON records (ch, automatic, at, party, idx);
 CREATE TABLE cites (c BLOB NOT NULL, ch TEXT NOT NULL, party TEXT NOT NULL, idx INTEGER NOT NULL,
   part INTEGER NOT NULL, PRIMARY KEY (c, ch, party, idx, part)) STRICT, WITHOUT ROWID;
 """
-SCHEMA: Final = Schema(application_id=0x636F6E56, version=1, script=_SCRIPT)
+VERSION: Final = 1
+KIND: Final = 0x636F6E56
 AUTOMATIC: Final = frozenset(("received.v1", "proof.v1", "objection.v1"))
 
 
@@ -55,8 +56,8 @@ class Index:
     def open(cls, path: Path) -> Index:
         """The index at `path`, made anew where there is none."""
         if not path.exists():
-            Database.create(path, SCHEMA)
-        return cls(Database.open(path, SCHEMA))
+            return cls(Database.create(path, _SCRIPT, VERSION, kind=KIND))
+        return cls(Database.open(path, VERSION, kind=KIND))
 
     def close(self) -> None:
         self._database.close()
@@ -76,7 +77,7 @@ class Index:
             records.append((*key, item.leaf, header.at, header.type, header.case, automatic))
             for part, body in enumerate(header.bodies):
                 cites.append((bytes.fromhex(body.c), *key, part))
-        with self._database.transaction() as db:
+        with self._database.write() as db:
             row = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             db.executemany(row, records)
             db.executemany("INSERT OR IGNORE INTO cites VALUES (?, ?, ?, ?, ?)", cites)
@@ -88,7 +89,7 @@ class Index:
         top = prefix + b"\xff" * (32 - len(prefix))
         low = prefix + bytes(32 - len(prefix))
         where = "WHERE leaf BETWEEN ? AND ? LIMIT ?"
-        return [_row(r) for r in self._read(f"{_SELECT} {where}", low, top, limit)]  # noqa: S608
+        return [_row(r) for r in self._read(f"{_SELECT} {where}", low, top, limit)]
 
     def latest(
         self, ch: str, limit: int, before: Row | None = None, *, automatic: bool
@@ -100,7 +101,7 @@ class Index:
             " ORDER BY at DESC, party DESC, idx DESC LIMIT ?"
         )
         values = (ch, int(automatic), at, at, party, index, limit)
-        return [_row(r) for r in self._read(f"{_SELECT} {where}", *values)]  # noqa: S608
+        return [_row(r) for r in self._read(f"{_SELECT} {where}", *values)]
 
     def citing(self, ch: str, c: str) -> list[tuple[PartyId, int, int]]:
         """Who cites a blob in a channel: party, index, part."""

@@ -14,7 +14,7 @@ from convenio.core.decide import Person, Role
 from convenio.core.errors import ConflictError, RefusedError
 from convenio.core.record import PartyId
 from convenio.core.trust import SignedCharter, parse_charter
-from convenio.store.database import Database, Schema
+from convenio.store.database import Database
 
 _SCRIPT: Final = """
 CREATE TABLE people (
@@ -36,7 +36,8 @@ CREATE TABLE acts (
 CREATE TRIGGER acts_stay BEFORE DELETE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
 CREATE TRIGGER acts_fixed BEFORE UPDATE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
 """
-SCHEMA: Final = Schema(application_id=0x636F6E4C, version=1, script=_SCRIPT)
+VERSION: Final = 1
+KIND: Final = 0x636F6E4C
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,11 @@ class LocalStore:
 
     @classmethod
     def create(cls, path: Path, party: str) -> LocalStore:
-        Database.create(path, SCHEMA)
-        return cls.open(path, party)
+        return cls(Database.create(path, _SCRIPT, VERSION, kind=KIND), party)
 
     @classmethod
     def open(cls, path: Path, party: str) -> LocalStore:
-        return cls(Database.open(path, SCHEMA), party)
+        return cls(Database.open(path, VERSION, kind=KIND), party)
 
     def close(self) -> None:
         self._database.close()
@@ -96,14 +96,14 @@ class LocalStore:
 
     def add_person(self, person: Person, at: int, by: str) -> None:
         """Raises:  ConflictError: people.exists."""
-        with self._database.transaction() as db:
+        with self._database.write() as db:
             if db.execute("SELECT 1 FROM people WHERE id = ?", (person.id,)).fetchone():
                 raise ConflictError("people.exists", person=person.id)
             row = (person.id, *_stored(person), at, by)
             db.execute("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def change_person(self, person: Person) -> None:
-        with self._database.transaction() as db:
+        with self._database.write() as db:
             db.execute(
                 "UPDATE people SET roles = ?, desks = ?, active = ? WHERE id = ?",
                 (*_stored(person), person.id),
@@ -132,7 +132,7 @@ class LocalStore:
         Raises:  ConflictError: channel.name_taken, another channel here has this name.
         """
         charter = signed.charter
-        with self._database.transaction() as db:
+        with self._database.write() as db:
             taken = "SELECT 1 FROM channels WHERE name = ? AND ch <> ?"
             if db.execute(taken, (charter.name, charter.ch)).fetchone():
                 raise ConflictError("channel.name_taken", channel=charter.name)
@@ -143,14 +143,14 @@ class LocalStore:
             )
 
     def confirm(self, ch: str, at: int, by: str) -> None:
-        with self._database.transaction() as db:
+        with self._database.write() as db:
             db.execute(
                 "UPDATE channels SET confirmed_at = ?, confirmed_by = ? WHERE ch = ?", (at, by, ch)
             )
 
     def freeze(self, ch: str, at: int) -> None:
         """Stop writing into a channel; serving goes on."""
-        with self._database.transaction() as db:
+        with self._database.write() as db:
             db.execute("UPDATE channels SET frozen_at = ? WHERE ch = ?", (at, ch))
 
     def channels(self) -> list[Channel]:
@@ -169,7 +169,7 @@ class LocalStore:
 
     def set_route(self, ch: str, party: str, url: str) -> None:
         """Reach a member at another address than its roster says; keys stay those of the roster."""
-        with self._database.transaction() as db:
+        with self._database.write() as db:
             db.execute("INSERT OR REPLACE INTO routes VALUES (?, ?, ?)", (ch, party, url))
 
     def routes(self) -> dict[tuple[str, str], str]:
@@ -181,7 +181,7 @@ class LocalStore:
     def note_act(self, act: ActOnRecord) -> None:
         """Write down who did what; such lines are never changed or removed."""
         row = (act.at, act.person, act.act, act.ch, act.subject, act.reason)
-        with self._database.transaction() as db:
+        with self._database.write() as db:
             db.execute(
                 "INSERT INTO acts (at, person, act, ch, subject, reason) VALUES (?, ?, ?, ?, ?, ?)",
                 row,

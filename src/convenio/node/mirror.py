@@ -38,7 +38,7 @@ DAY_S = 86_400
 class Mirror:
     """Takes other parties' logs in. One upload per log at a time; others wait."""
 
-    def __init__(  # noqa: PLR0913 - joined once, in wiring
+    def __init__(  # noqa: PLR0913, PLR0917 - joined once, in wiring
         self,
         store: LogStore,
         keys: NodeKeys,
@@ -154,7 +154,7 @@ class Mirror:
     def take(self, log: Log, package: Package, target: Head) -> None:
         """Store one package, proven into `target`; with the last one the mirror advances.
 
-        Raises:  ProofError, nothing of this package is stored · RefusedError: mirror.quota.
+        Raises:  ProofError, nothing of this package is stored · RefusedError: quota.entries.
         """
         origin = log.origin
         known = self._store.next_entry(origin)
@@ -224,14 +224,14 @@ class Quotas:
         self._used: dict[str, tuple[int, int, int]] = {}
 
     def count(self, log: Log, entries: int, size: int, now: int) -> None:
-        """Raises:  RefusedError: mirror.quota, until the day (UTC) is over."""
+        """Raises:  RefusedError: quota.entries, until the day (UTC) is over."""
         day = now // DAY_S
         was, had, bytes_had = self._used.get(log.origin, (day, 0, 0))
         if was != day:
             had = bytes_had = 0
         quota = log.charter.quota
         if had + entries > quota.entries_per_day or bytes_had + size > quota.bytes_per_day:
-            raise RefusedError("mirror.quota", entries_per_day=quota.entries_per_day)
+            raise RefusedError("quota.entries", entries_per_day=quota.entries_per_day)
         self._used[log.origin] = (day, had + entries, bytes_had + size)
 
 

@@ -7,12 +7,11 @@ caller may not know of it. HTTP itself is `api.partner`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from convenio.core import tiles
 from convenio.core.errors import RefusedError
 from convenio.core.httpsig import keyid_of
-from convenio.core.mirrorwire import AddCheckpoint, MirrorInfo, Package, UploadHeader
+from convenio.core.mirrorwire import AddCheckpoint, Package, UploadHeader
 from convenio.core.note import Ed25519Verifier
 from convenio.core.record import Header, PartyId
 from convenio.core.trust import Charter
@@ -20,41 +19,21 @@ from convenio.node.config import Limits
 from convenio.node.mirror import Mirror, NotThereError
 from convenio.node.publish import Publisher
 from convenio.node.registry import Log, Registry
+from convenio.peer.service import (
+    BlobHeld,
+    BlobRef,
+    Chunk,
+    Elsewhere,
+    LogRef,
+    Progress,
+    Stored,
+    Who,
+)
 from convenio.store.api import LogStore
 from convenio.store.export import read_bundle, read_tile
 from convenio.store.objects import BlobStore
 
-Who = Ed25519Verifier | None
 Cites = Callable[[str, str], Header | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """200: everything up to upload_end is durable. lines: our cosignatures as signature lines."""
-
-    lines: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """202: some packages are durable, more are needed."""
-
-    info: MirrorInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """409: the upload does not fit where the mirror stands."""
-
-    info: MirrorInfo
-
-
-@dataclass(frozen=True, slots=True)
-class BlobHeld:
-    """How much of a blob is here. size: its whole size when complete, else None."""
-
-    offset: int
-    size: int | None
 
 
 class Partnering:
@@ -90,18 +69,16 @@ class Partnering:
 
     # --- reading ---
 
-    def checkpoint(self, who: Who, log: str, mirror: bool) -> bytes | None:
-        found = self._readable(who, log, mirror)
+    def checkpoint(self, who: Who, log: LogRef) -> bytes | None:
+        found = self._readable(who, log)
         if found is None:
             return None
-        if mirror:
+        if log.mirror:
             return self._mirror.checkpoint(found) or None
         return self._publisher.publish(found.origin).checkpoint or None
 
-    def tile(  # noqa: PLR0913, PLR0917 - the parts of a tile's path
-        self, who: Who, log: str, mirror: bool, level: int, index: int, width: int
-    ) -> bytes | None:
-        found = self._readable(who, log, mirror)
+    def tile(self, who: Who, log: LogRef, level: int, index: int, width: int) -> bytes | None:
+        found = self._readable(who, log)
         if found is None:
             return None
         size = self._store.head(found.origin).size
@@ -109,8 +86,8 @@ class Partnering:
             return None
         return read_tile(self._store, found.origin, (level, index, width))
 
-    def bundle(self, who: Who, log: str, mirror: bool, index: int, width: int) -> bytes | None:
-        found = self._readable(who, log, mirror)
+    def bundle(self, who: Who, log: LogRef, index: int, width: int) -> bytes | None:
+        found = self._readable(who, log)
         if found is None:
             return None
         if self._store.head(found.origin).size < index * tiles.WIDTH + width:
@@ -124,8 +101,8 @@ class Partnering:
                 return channel.signed.note.encode()
         return None
 
-    def _readable(self, who: Who, key: str, mirror: bool) -> Log | None:
-        log = self._registry.log_by_key(key, own=not mirror)
+    def _readable(self, who: Who, ref: LogRef) -> Log | None:
+        log = self._registry.log_by_key(ref.name, own=not ref.mirror)
         if log is None or not (log.charter.public or _party(who, log.charter)):
             return None
         return log
@@ -178,8 +155,8 @@ class Partnering:
 
     # --- bodies ---
 
-    def blob_held(self, who: Who, ch: str, c: str) -> BlobHeld | None:
-        charter = self._charter(ch)
+    def blob_held(self, who: Who, blob: BlobRef) -> BlobHeld | None:
+        charter, c = self._charter(blob.ch), blob.c
         party = _party(who, charter) if charter else None
         size = self._blobs.size(c)
         if charter is None:
@@ -191,8 +168,8 @@ class Partnering:
         # A member may bring what we lack; that it is here already is told only to its readers.
         return BlobHeld(self._blobs.stage_offset(c), None)
 
-    def blob_read(self, who: Who, ch: str, c: str, start: int, size: int) -> bytes | None:
-        charter = self._charter(ch)
+    def blob_read(self, who: Who, blob: BlobRef, start: int, size: int) -> bytes | None:
+        charter, c = self._charter(blob.ch), blob.c
         if charter is None or self._blobs.size(c) is None:
             return None
         if not self._may_read(charter, _party(who, charter), c):
@@ -200,23 +177,21 @@ class Partnering:
         with self._blobs.open(c, start) as file:
             return file.read(size)
 
-    def blob_write(  # noqa: PLR0913, PLR0917 - the parts of an upload
-        self, who: Ed25519Verifier, ch: str, c: str, offset: int, total: int, chunk: bytes
-    ) -> int | None:
+    def blob_write(self, who: Ed25519Verifier, blob: BlobRef, chunk: Chunk) -> int | None:
         """Small bodies may come before their entry; large ones only once an entry cites them."""
-        charter = self._charter(ch)
+        charter, total = self._charter(blob.ch), chunk.total
         party = _party(who, charter) if charter else None
         if party is None:
             return None
-        if self._blobs.size(c) == total:
+        if self._blobs.size(blob.c) == total:
             return total
         if total > self._limits.max_body_bytes:
             raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
-        if total > self._limits.small_body_bytes and self._cites(ch, c) is None:
+        if total > self._limits.small_body_bytes and self._cites(blob.ch, blob.c) is None:
             raise RefusedError("blob.not_cited")
-        held = self._blobs.stage_write(c, offset, chunk, total)
+        held = self._blobs.stage_write(blob.c, chunk.offset, chunk.content, total)
         if held == total:
-            self._heard(ch, party)
+            self._heard(blob.ch, party)
         return held
 
     def _charter(self, ch: str) -> Charter | None:
@@ -226,7 +201,7 @@ class Partnering:
         return None
 
     def _may_read(self, charter: Charter, party: PartyId | None, c: str) -> bool:
-        """A blob is served if an entry of the channel cites it and the asker is among its readers."""
+        """A blob is served if an entry of the channel cites it and the asker may read it."""
         header = self._cites(charter.ch, c)
         if header is None:
             return False

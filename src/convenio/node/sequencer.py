@@ -54,7 +54,7 @@ class _Job(Saying):
 class Sequencer:
     """One thread that appends. `seen` says how much of each other log is folded right now."""
 
-    def __init__(  # noqa: PLR0913 - joined once, in wiring
+    def __init__(  # noqa: PLR0913, PLR0917 - joined once, in wiring
         self,
         store: LogStore,
         keys: NodeKeys,

@@ -198,6 +198,9 @@ class LogStore(Protocol):
     def earliest_cosignature(self, origin: str, name: str, size: int) -> Cosigned | None:
         """Of those by `name` that cover `size` entries and are not flagged, the smallest."""
 
+    def latest_cosignature(self, origin: str, name: str) -> Cosigned | None:
+        """Of those by `name` that are not flagged, the one that covers most; the last taken."""
+
     def reader(self, origin: str, size: int) -> Reader:
         """Hashes of perfect subtrees within the first `size` entries.
 

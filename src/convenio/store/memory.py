@@ -197,6 +197,10 @@ class MemoryStore:
         covering = self.cosignatures(origin, size, name)
         return next((each for each in covering if not each.flagged), None)
 
+    def latest_cosignature(self, origin: str, name: str) -> Cosigned | None:
+        good = [each for each in self.cosignatures(origin, 0, name) if not each.flagged]
+        return good[-1] if good else None
+
     def put_evidence(self, origin: str, kind: str, payload: bytes, at: int) -> None:
         if len(payload) > MAX_EVIDENCE_BYTES:
             raise RefusedError("store.evidence_size", max_bytes=MAX_EVIDENCE_BYTES)

@@ -301,6 +301,14 @@ class SqliteStore:
         )
         return _cosigned(rows[0]) if rows else None
 
+    def latest_cosignature(self, origin: str, name: str) -> Cosigned | None:
+        rows = self._database.read(
+            f"{_COSIGNED} WHERE log = ? AND name = ? AND flagged = 0"
+            " ORDER BY size DESC, at DESC, seq DESC LIMIT 1",
+            *(self._log(origin), name),
+        )
+        return _cosigned(rows[0]) if rows else None
+
     def put_evidence(self, origin: str, kind: str, payload: bytes, at: int) -> None:
         if len(payload) > MAX_EVIDENCE_BYTES:
             raise RefusedError("store.evidence_size", max_bytes=MAX_EVIDENCE_BYTES)

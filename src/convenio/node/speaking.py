@@ -1,0 +1,220 @@
+"""Saying something, and opening what was said: the way of a person's words into a record and back.
+
+Every step asks `core.decide` first. A body is sealed to the named desks and to the sender's own,
+stored, and named in the header; the header is checked as a draft; the sequencer does the rest.
+Opening is written down before the first byte is given.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from convenio.core.age import HybridRecipient
+from convenio.core.decide import Act, Person, Question, require
+from convenio.core.draft import draft
+from convenio.core.errors import RefusedError
+from convenio.core.record import Address, BodyRef, Header, parse_record
+from convenio.core.seal import Label, Making, Opening, open_stream, plain_stream, seal_stream
+from convenio.core.trust import Charter, author_key_name
+from convenio.node.clock import Clock
+from convenio.node.config import Limits
+from convenio.node.keys import NodeKeys
+from convenio.node.local import ActOnRecord, Channel, LocalStore
+from convenio.node.records import Found
+from convenio.node.registry import GENERATION, Registry
+from convenio.node.sequencer import Accepted, Sequencer
+from convenio.store.objects import BlobStore
+
+Random = Callable[[int], bytes]
+PIECE: Final = 64 * 1024
+AUTOMATIC_ONLY: Final = frozenset(("received.v1", "proof.v1", "objection.v1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One body to be said. file: read once, from its start. media: `text/plain` and the like."""
+
+    file: BinaryIO
+    length: int
+    media: str = "text/plain"
+    name: str = ""
+    lang: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a person wants to say. id: 32 hex, chosen with the draft; the same id is said once.
+
+    to: addresses as people write them, `us:liaison`. desk: whose desk says it; "" if they have
+    only one. open_body: plain to the channel instead of sealed.
+    """
+
+    channel: str
+    type: str
+    id: str
+    to: tuple[str, ...]
+    bodies: tuple[Attachment, ...] = ()
+    desk: str = ""
+    case: str = ""
+    inst: str = ""
+    act: str = ""
+    due_in: int = 0
+    cav: str = ""
+    open_body: bool = False
+    data: dict[str, str | int] = field(default_factory=dict)
+
+
+class Speaking:
+    """Says and opens for the people of this node."""
+
+    def __init__(  # noqa: PLR0913 - joined once, in wiring
+        self,
+        registry: Registry,
+        local: LocalStore,
+        blobs: BlobStore,
+        keys: NodeKeys,
+        sequencer: Sequencer,
+        *,
+        clock: Clock,
+        rng: Random,
+        limits: Limits,
+        scratch: Path,
+    ) -> None:
+        """scratch: a folder for what is not yet whole; emptied at start."""
+        self._registry, self._local, self._blobs = registry, local, blobs
+        self._keys, self._sequencer = keys, sequencer
+        self._clock, self._rng, self._limits, self._scratch = clock, rng, limits, scratch
+
+    def say(self, by: str, saying: Saying) -> Accepted:
+        """The record is durable in our log; the outbox is on its way.
+
+        Raises:  RefusedError: decide.* · channel.* · say.* · MalformedError: record.* · seal.* ·
+                 ConflictError: record.id_taken · UnavailableError: clock.backwards · store.*.
+        """
+        person = self._local.person(by)
+        channel = self._registry.channel(saying.channel)
+        header = self._header(person, channel, saying)
+        require(Question(Act.SEND, person, channel.signed.charter, header))
+        bodies = tuple(
+            self._seal(channel.signed.charter, header, part, body, open_body=saying.open_body)
+            for part, body in enumerate(saying.bodies)
+        )
+        checked = draft(replace(header, bodies=bodies))
+        desk = header.by[0].rpartition("/")[2]
+        log = self._registry.own_log(channel.ch)
+        return self._sequencer.submit(log, checked, (desk,)).result()
+
+    def _header(self, person: Person, channel: Channel, saying: Saying) -> Header:
+        charter = channel.signed.charter
+        self._check_channel(channel)
+        if saying.type in AUTOMATIC_ONLY:
+            raise RefusedError("say.automatic", type=saying.type)
+        if saying.type not in charter.types:
+            raise RefusedError("say.type", type=saying.type)
+        card = charter.member(person.party)
+        to = tuple(sorted({charter.address(name) for name in saying.to}))
+        return Header(
+            id=saying.id or self._rng(16).hex(),
+            ch=charter.ch,
+            gen=GENERATION,
+            type=saying.type,
+            sender=person.party,
+            to=to,
+            by=(author_key_name(card.domain, self._desk(person, charter, saying.desk)),),
+            at=0,
+            inst=saying.inst,
+            case=saying.case,
+            act=saying.act,
+            due_in=saying.due_in,
+            cav=saying.cav,
+            data=dict(saying.data),
+        )
+
+    @staticmethod
+    def _check_channel(channel: Channel) -> None:
+        if channel.signed.missing():
+            raise RefusedError("channel.incomplete", channel=channel.name)
+        if not channel.in_force:
+            raise RefusedError("channel.unconfirmed", channel=channel.name)
+        if channel.frozen_at:
+            raise RefusedError("channel.frozen", channel=channel.name)
+
+    @staticmethod
+    def _desk(person: Person, charter: Charter, name: str) -> str:
+        if name:
+            return charter.member(person.party).roster.desk(name).id
+        if len(person.desks) != 1:
+            raise RefusedError("say.which_desk", person=person.id)
+        return next(iter(person.desks))
+
+    # --- bodies ---
+
+    def _seal(
+        self, charter: Charter, header: Header, part: int, body: Attachment, *, open_body: bool
+    ) -> BodyRef:
+        if body.length > self._limits.max_body_bytes:
+            raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
+        label = Label(header.id, header.ch, header.type, part, body.media, body.name, body.lang)
+        pieces = _pieces(body.file)
+        if open_body:
+            making = plain_stream(pieces, body.length, label)
+        else:
+            making = seal_stream(
+                pieces, body.length, label, self._readers(charter, header), self._rng
+            )
+        self._store(making)
+        return making.ref
+
+    def _readers(self, charter: Charter, header: Header) -> dict[Address, HybridRecipient]:
+        """The named desks and the sender's own; a sealed body to nobody else is refused."""
+        if not header.to:
+            raise RefusedError("say.no_recipient")
+        own = Address(f"{header.sender}:{header.by[0].rpartition('/')[2]}")
+        return {
+            address: HybridRecipient.parse(charter.desk_of(address).seal)
+            for address in (*header.to, own)
+        }
+
+    def _store(self, making: Making) -> None:
+        """Into the blob store under its hash, which is known only when all of it is made."""
+        with tempfile.TemporaryFile(dir=self._scratch) as whole:
+            for piece in making:
+                whole.write(piece)
+            whole.seek(0)
+            self._blobs.put(making.ref.c, _pieces(whole))
+
+    def open(self, by: str, found: Found, part: int, out: BinaryIO, reason: str) -> Opening:
+        """The content of a body is in `out`, proved to be what the record speaks of.
+
+        Nothing is written there before all of it is proved. That this person opened it is written
+        down first.
+        Raises:  RefusedError: decide.* · UnavailableError: blob.absent · UnverifiedError: seal.*.
+        """
+        person = self._local.person(by)
+        header = parse_record(found.entry).header
+        require(Question(Act.OPEN, person, found.log.charter, header, part))
+        self.note(by, "open", found, reason)
+        blob = self._blobs.open(header.bodies[part].c)
+        with blob, tempfile.TemporaryFile(dir=self._scratch) as whole:
+            opening = open_stream(_pieces(blob), self._keys.openers(person.desks), header, part)
+            for piece in opening:
+                whole.write(piece)
+            whole.seek(0)
+            for piece in _pieces(whole):
+                out.write(piece)
+        out.flush()
+        return opening
+
+    def note(self, by: str, act: str, found: Found, reason: str) -> None:
+        subject = f"{found.log.party}/{found.index}"
+        at = int(self._clock())
+        self._local.note_act(ActOnRecord(at, by, act, found.log.channel.ch, subject, reason))
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(PIECE):
+        yield piece
