@@ -23,7 +23,7 @@ from convenio.core.age import HybridRecipient, Identity, Rng, decrypt_stream, en
 from convenio.core.age.source import Source
 from convenio.core.canon import Json, Object
 from convenio.core.encoding import parse_hex
-from convenio.core.errors import MalformedError, UnverifiedError
+from convenio.core.errors import MalformedError, RefusedError, UnverifiedError
 from convenio.core.record import MAX_BODIES, MAX_RECIPIENTS, Address, BodyRef, Header
 
 SALT: Final = 32
@@ -160,8 +160,9 @@ class Making:
 class Opening:
     """A body while it is opened: `label` and `salt` at once, the content by iterating once.
 
-    Every piece given is what the author sealed for this record, but the proof is complete only
-    when the iterator ends: keep the pieces aside until then, and drop them if it raises.
+    Nothing is proved before the iterator has ended without an error: anyone can seal to a desk, and
+    only the hash of all the bytes is signed. Keep the pieces aside until then; if it raises, drop
+    them. (Where the blob store has checked the hash before, only `k` and the padding are open.)
     """
 
     def __init__(self, plain: Iterable[bytes], header: Header, ref: BodyRef, part: int) -> None:
@@ -198,7 +199,7 @@ class Opening:
         left = padme(written) - written if self._ref.form == "sealed" else 0
         while piece := self._plain.read(_PIECE):
             left -= len(piece)
-            if left < 0 or any(piece):
+            if bytes(piece).count(0) != len(piece):
                 raise UnverifiedError("seal.padding")
         if left:
             raise UnverifiedError("seal.padding")
@@ -230,9 +231,11 @@ def seal_stream(  # noqa: PLR0913 (no two of these belong together)
     Args:    length: of the content in bytes, known before; the content is read once, in pieces.
              readers: each desk with its sealing key, the sender's own desk among them.
              salt: only to seal the same content again under the same commitment; else new.
-    Raises:  RefusedError: age.recipients, none or more than 64 · MalformedError: seal.inner ·
+    Raises:  RefusedError: seal.readers, none or more than 64 · MalformedError: seal.inner ·
              canon.profile, a label that cannot be written · seal.salt.
     """
+    if not 1 <= len(readers) <= MAX_RECIPIENTS:
+        raise RefusedError("seal.readers", max=MAX_RECIPIENTS)
     salt = rng(SALT) if salt is None else salt
     _check_salt(salt)
     to = tuple(sorted(readers))
