@@ -26,8 +26,8 @@ _CODE: Final = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*", re.ASCII)
 _TYPE: Final = re.compile(r".*\.v[0-9]+", re.ASCII)
 # `decide` returns its codes; `require` raises what it returned.
 _RETURNED: Final = {"decide"}
-# What looks like a code and is the name of something else: acts in a node's local journal.
-NOT_CODES: Final = frozenset({"people.add", "people.disable"})
+# What looks like a code and is not: acts in a node's local journal, names of files.
+NOT_CODES: Final = frozenset({"people.add", "people.disable", "node.toml", "node.sock"})
 # Codes put together at run time: the shape, and what it can become.
 COMPOSED: Final[dict[str, tuple[str, ...]]] = {
     "record.{}": ("record.inst", "record.case", "record.act"),

@@ -72,11 +72,19 @@ HAPPENED: Final[dict[str, str]] = {
     "age.version": "This is not a sealed file of a kind we read.",
     "age.work_factor": "Opening this file would take more work than is allowed (at most {max}).",
     "age.wrong_passphrase": "The passphrase is wrong.",
+    "blob.not_cited": (
+        "No record we hold mentions this content yet, and it is too large to take unasked."
+    ),
+    "blob.offset": "The upload must go on at byte {offset}.",
+    "blob.too_large": "The content is larger than {max_bytes} bytes.",
     "canon.not_canonical": "The line is valid JSON but not in the one form that can be signed.",
     "canon.not_json": "The line is not JSON.",
     "canon.profile": "The line holds a value that signed lines may not hold.",
     "canon.too_long": "The line is longer than {max_bytes} bytes.",
     "channel.name_taken": "Another channel here is already called {channel}.",
+    "channel.unconfirmed": (
+        "The fingerprint of the channel {channel} has not been confirmed on this node."
+    ),
     "channel.unknown": "This node has no channel {channel}.",
     "checkpoint.extension": "The checkpoint has extra lines, which we do not accept.",
     "checkpoint.lines": "The checkpoint does not have its three lines.",
@@ -85,6 +93,9 @@ HAPPENED: Final[dict[str, str]] = {
     "checkpoint.other_log": "The checkpoint belongs to another log ({origin}).",
     "checkpoint.root": "The root hash in the checkpoint is damaged.",
     "checkpoint.size": "The size in the checkpoint is not a number we accept.",
+    "clock.backwards": (
+        "This machine's clock is {behind_s} seconds behind what has already been signed."
+    ),
     "config.bad_value": "The setting {key} is missing or has a value that is not allowed.",
     "config.no_node": "There is no node in {directory}.",
     "config.toml": "The settings file is not valid TOML.",
@@ -105,6 +116,23 @@ HAPPENED: Final[dict[str, str]] = {
     "decide.role": "None of this person's roles allows this.",
     "decide.stranger": "Nobody is signed in, and this is not open to everybody.",
     "decide.unknown_recipient": "A recipient is not a desk of any member of the channel.",
+    "feed.no_cosignature": "{party} took the entries but did not countersign them.",
+    "feed.partner_ahead": (
+        "The partner holds {size} entries of our log and we hold {ours}: this node has lost some."
+    ),
+    "feed.unsteady": "The partner's answers about how much it holds do not settle.",
+    "fold.again": "The record repeats one that its author has already said.",
+    "fold.at": "The record is dated before one that its author said earlier.",
+    "fold.author": "The record is signed for a desk that its party does not have.",
+    "fold.ch": "The record was made for another channel.",
+    "fold.from": "The record speaks for another party than the one whose log holds it.",
+    "fold.gen": "The record belongs to another generation of the log.",
+    "fold.seen": "The record claims to have seen the log of somebody who is not in the channel.",
+    "fold.signature": "The record's signature is not valid.",
+    "fold.stamp": "The countersignature quoted in the record is damaged.",
+    "fold.version": (
+        "The charter asks for rules of reading ({version}) that this program does not know."
+    ),
     "keys.format": "This is not a key file of ours, or it is damaged.",
     "merkle.edge": "The stored summary of the log is damaged.",
     "merkle.hash_length": "A hash in the proof has the wrong length.",
@@ -113,6 +141,14 @@ HAPPENED: Final[dict[str, str]] = {
         "The proof speaks of entries {start} to {end} of a log of {size}, which cannot be."
     ),
     "merkle.root_differs": "The proof does not lead to the root that was signed.",
+    "mirror.log_signature": "The checkpoint of {origin} is not signed by that log's key.",
+    "mirror.moved": "Our copy of that log has moved on; it is at {size} entries.",
+    "mirror.no_checkpoint": "Entries came before the checkpoint they belong to.",
+    "mirror.not_there": "The upload does not fit where our copy of that log stands.",
+    "mirror.quota": (
+        "The partner has sent more today than the charter allows ({entries_per_day} entries a day)."
+    ),
+    "mirror.split_view": "The party that keeps {origin} has signed two different histories.",
     "mirrorwire.add_checkpoint": "The request to countersign a checkpoint is damaged.",
     "mirrorwire.excess": "The upload carries more than it announced.",
     "mirrorwire.header": "The head of the upload is damaged.",
@@ -121,6 +157,8 @@ HAPPENED: Final[dict[str, str]] = {
     "mirrorwire.proof_too_long": "A proof in the upload has more than {max_hashes} hashes.",
     "mirrorwire.size": "The size in the mirror's answer is not a number we accept.",
     "mirrorwire.too_long": "The request is longer than {max_bytes} bytes.",
+    "node.fault": "Something unexpected failed inside the node ({kind}).",
+    "node.stopping": "The node is stopping.",
     "note.bad_signature": "A signature by {key} is not valid.",
     "note.key_name": "A key has a name that keys may not have.",
     "note.no_known_key": "Nobody we know has signed this.",
@@ -130,6 +168,7 @@ HAPPENED: Final[dict[str, str]] = {
     "note.signature_line": "A signature line is damaged.",
     "note.too_long": "The signed text is longer than {max_bytes} bytes.",
     "note.vkey": "This is not a public key in its written form, or it is mistyped.",
+    "peer.content": "The partner's node answered with something else than was asked for.",
     "people.exists": "There is already somebody called {person}.",
     "people.last_keeper": "{person} is the last keeper of this node.",
     "people.name": (
@@ -174,6 +213,7 @@ HAPPENED: Final[dict[str, str]] = {
         "What the record says of the log's generation (“gen”) is not of the form it must have."
     ),
     "record.id": "What the record says of its id (“id”) is not of the form it must have.",
+    "record.id_taken": "Another record with this id is already in the log, at {index}.",
     "record.inst": (
         "What the record says of the instrument (“inst”) is not of the form it must have."
     ),
@@ -198,6 +238,28 @@ HAPPENED: Final[dict[str, str]] = {
     "seal.salt": "The salt of a content is not 32 bytes.",
     "split.format": "This is not a proof of two histories, or it is damaged.",
     "split.no_contradiction": "The two checkpoints do not contradict each other.",
+    "store.absent": "The node's database is not where it should be.",
+    "store.beyond": "The log does not reach that far.",
+    "store.corrupt": "The node's database is damaged.",
+    "store.dead": (
+        "The disk failed while something was being stored, so this node stores nothing more."
+    ),
+    "store.disk_full": "The disk is full.",
+    "store.duplicate_id": "A record with this id is already in the log.",
+    "store.evidence_size": "The evidence is longer than {max_bytes} bytes.",
+    "store.exists": "There is already a database here.",
+    "store.foreign": "This file is not a database of ours.",
+    "store.gap": "Entries are missing before these; the next one needed is {next}.",
+    "store.io": "The disk could not be read or written.",
+    "store.locked": "Another process is using this node's database.",
+    "store.moved": "The log has grown in the meantime; it now has {size} entries.",
+    "store.not_pending": "No checkpoint of {size} entries is waiting.",
+    "store.other_log": "A log of this name is already here, with other properties.",
+    "store.other_root": "A different root is already known for {size} entries.",
+    "store.root_differs": "The stored entries do not add up to the root that was signed.",
+    "store.smaller": "The log was already larger ({size} entries).",
+    "store.unknown_log": "This node keeps no such log.",
+    "store.version": "The database was made by another version of this program ({found}).",
     "tiles.bundle": "A bundle of log entries is damaged.",
     "tiles.entry_too_long": "A log entry is longer than {max_bytes} bytes.",
     "tiles.length": "A piece of the log's tree has the wrong length.",
@@ -247,6 +309,15 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "age.wrong_passphrase",
     ),
     "It stays sealed. Ask for a file made with the usual setting.": ("age.work_factor",),
+    "Nothing is lost. The sending node goes on from there by itself.": (
+        "blob.offset",
+        "feed.unsteady",
+        "mirror.moved",
+        "mirror.not_there",
+    ),
+    "Nothing was sent. Compare the fingerprint by voice, then give “channel confirm”.": (
+        "channel.unconfirmed",
+    ),
     "Nothing was sent and nothing changed. Look at what there is with “channel show” and “log”.": (
         "channel.unknown",
         "decide.no_such_body",
@@ -255,6 +326,8 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "trust.not_a_member",
         "trust.unknown_desk",
     ),
+    "Nothing was signed, for a wrong date cannot be taken back. Set the clock right; the "
+    "node goes on by itself.": ("clock.backwards",),
     "Nothing was started and nothing changed. Correct the settings file of the node.": (
         "config.bad_value",
         "config.toml",
@@ -279,6 +352,31 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "decide.stranger",
         "people.unknown",
     ),
+    "It is kept and was sent, but it is not a receipt. Ask the partner to look at its node.": (
+        "feed.no_cosignature",
+    ),
+    "Sign nothing more with this node. Its data are older than what it has said; see how to "
+    "restore a node.": ("feed.partner_ahead",),
+    "It is kept and countersigned as received, but it changes nothing. Its author can say "
+    "it again, properly.": (
+        "fold.again",
+        "fold.at",
+        "fold.author",
+        "fold.ch",
+        "fold.from",
+        "fold.gen",
+        "fold.seen",
+        "fold.signature",
+    ),
+    "Nothing was judged and nothing is lost. Bring this program up to date.": ("fold.version",),
+    "What came before is kept. It goes on tomorrow, or after both parties have changed the "
+    "charter.": ("mirror.quota",),
+    "Everything accepted until now is kept. Look at the node's log and report the code.": (
+        "node.fault",
+    ),
+    "Everything accepted until now is kept. Give the command again when the node is running.": (
+        "node.stopping",
+    ),
     "It may be genuine, but nobody you trust vouches for it. Give the keys you trust with "
     "“--trust”.": (
         "note.no_known_key",
@@ -292,12 +390,33 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "It is not a receipt yet. Wait for the partner's countersignature and try again.": (
         "policy.quorum",
     ),
+    "What was said first stays. Give the new record another id.": ("record.id_taken",),
     "Nothing was stored. Put what is long into the body, not into the record.": (
         "record.too_long",
         "tiles.entry_too_long",
     ),
     "Nothing is shown against anybody. Both checkpoints can be of one history.": (
         "split.no_contradiction",
+    ),
+    "Nothing was written. Stop the node, keep the directory as it is and run “convenio doctor”.": (
+        "store.absent",
+        "store.corrupt",
+        "store.foreign",
+    ),
+    "Everything accepted until now is kept. Stop the node, look at the disk, start it and "
+    "run “convenio fsck”.": ("store.dead",),
+    "Nothing is half stored. Make room; the node goes on by itself or when started again.": (
+        "store.disk_full",
+    ),
+    "It is there once and stays there once; there is nothing to do.": ("store.duplicate_id",),
+    "Everything accepted until now is kept. Check the disk and who may write to the directory.": (
+        "store.io",
+    ),
+    "Nothing changed. Only one node process can work on a directory: find the other one.": (
+        "store.locked",
+    ),
+    "Nothing was written. Use the version that made it, or upgrade as the manual says.": (
+        "store.version",
     ),
 }
 ADVICE: Final = {code: advice for advice, codes in _ADVICE_FOR.items() for code in codes}
