@@ -1,0 +1,167 @@
+"""Channels: proposed by one party, accepted by the others, confirmed by voice on each node.
+
+A charter is made of the cards of all members. The proposer's root keys sign it first; each other
+member checks it, adds its own signatures and passes it on. Until a person here has compared the
+fingerprint with the partner's people, nothing but public test records may pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from convenio.core.decide import Act, Question, require
+from convenio.core.errors import QuorumError, RefusedError
+from convenio.core.note import Ed25519Signer
+from convenio.core.trust import (
+    Card,
+    Charter,
+    Quota,
+    SignedCharter,
+    Text,
+    matches_fingerprint,
+    merge_charters,
+    parse_card,
+    parse_charter,
+    propose_charter,
+)
+from convenio.instruments import builtin
+from convenio.node.clock import Clock
+from convenio.node.local import ActOnRecord, Channel, LocalStore
+
+Random = Callable[[int], bytes]
+FOLD: Final = 1
+TYPES: Final = (
+    "action.v1",
+    "disclosure.v1",
+    "figure.v1",
+    "notice.v1",
+    "objection.v1",
+    "proof.v1",
+    "received.v1",
+    "request.v1",
+    "split.v1",
+    "statement.v1",
+)
+QUOTA: Final = Quota(entries_per_day=1_000_000, bytes_per_day=4 << 30)
+
+
+class Channels:
+    """What a keeper does with charters."""
+
+    def __init__(
+        self,
+        local: LocalStore,
+        card: Card,
+        clock: Clock,
+        rng: Random,
+        changed: Callable[[], None],
+    ) -> None:
+        """changed: the channels of this node are to be read again."""
+        self._local, self._card = local, card
+        self._clock, self._rng, self._changed = clock, rng, changed
+
+    def propose(  # noqa: PLR0913 - what a charter says
+        self,
+        by: str,
+        *,
+        name: str,
+        title: Text,
+        cards: Sequence[bytes],
+        access: str,
+        purpose: str,
+        roots: Sequence[Ed25519Signer],
+    ) -> SignedCharter:
+        """A new charter, signed by our root keys and kept here; to be sent to the others.
+
+        Raises:  RefusedError: decide.* · channel.roots, too few of our root keys or others' ·
+                 MalformedError: trust.* · ConflictError: channel.name_taken.
+        """
+        self._require_keeper(by)
+        others = [parse_card(card) for card in cards]
+        charter = Charter(
+            nonce=self._rng(16).hex(),
+            name=name,
+            title=title,
+            access=access,
+            purpose=purpose,
+            fold=FOLD,
+            types=TYPES,
+            instruments={builtin.REQUEST.name: builtin.REQUEST.hash},
+            quota=QUOTA,
+            parties=(self._card, *others),
+            at=int(self._clock()),
+        )
+        self._check_roots(roots)
+        signed = propose_charter(charter, *roots)
+        self._keep(by, "channel.propose", signed)
+        return signed
+
+    def accept(self, by: str, data: bytes, roots: Sequence[Ed25519Signer]) -> SignedCharter:
+        """A charter somebody sent us, with our signatures added if it lacks them.
+
+        Raises:  RefusedError: decide.* · channel.not_ours, we are not in it · channel.other_card,
+                 it names other keys for us than this node has · channel.roots · MalformedError ·
+                 SignatureError · ConflictError: channel.name_taken.
+        """
+        self._require_keeper(by)
+        signed = parse_charter(data)
+        self._check_ours(signed.charter)
+        for known in self._local.channels():
+            if known.ch == signed.charter.ch:
+                signed = merge_charters(known.signed, signed)
+        if self._card.party in signed.missing():
+            self._check_roots(roots)
+            signed = signed.with_signatures(*roots)
+        self._keep(by, "channel.accept", signed)
+        return signed
+
+    def confirm(self, by: str, name: str, typed: str) -> Channel:
+        """A person here has compared the fingerprint with the partner, outside this system.
+
+        Raises:  RefusedError: channel.fingerprint, it is another one: do not go on, somebody may
+                 have exchanged the keys · QuorumError: trust.charter_quorum, not all have signed.
+        """
+        self._require_keeper(by)
+        channel = self._local.channel(name)
+        channel.signed.require_complete()
+        if not matches_fingerprint(channel.ch, typed):
+            raise RefusedError("channel.fingerprint", channel=channel.name)
+        now = int(self._clock())
+        self._local.confirm(channel.ch, now, by)
+        self._local.note_act(ActOnRecord(now, by, "channel.confirm", channel.ch, "", ""))
+        self._changed()
+        return self._local.channel(name)
+
+    def route(self, by: str, name: str, party: str, url: str) -> None:
+        """Reach a member at another address; who answers there must still have its keys."""
+        self._require_keeper(by)
+        channel = self._local.channel(name)
+        channel.signed.charter.member(party)
+        self._local.set_route(channel.ch, party, url)
+        now = int(self._clock())
+        self._local.note_act(ActOnRecord(now, by, "channel.route", channel.ch, party, url))
+        self._changed()
+
+    def _require_keeper(self, by: str) -> None:
+        require(Question(Act.GOVERN, self._local.person(by)))
+
+    def _check_ours(self, charter: Charter) -> None:
+        if self._card.party not in charter.members():
+            raise RefusedError("channel.not_ours", channel=charter.name)
+        if charter.member(self._card.party) != self._card:
+            raise RefusedError("channel.other_card", channel=charter.name)
+
+    def _check_roots(self, roots: Sequence[Ed25519Signer]) -> None:
+        known = {verifier.public for verifier in self._card.root_verifiers()}
+        given = {signer.public for signer in roots}
+        if not given <= known:
+            raise RefusedError("channel.foreign_root", party=self._card.party)
+        if len(given) < self._card.roots.k:
+            raise QuorumError("channel.roots", given=len(given), needed=self._card.roots.k)
+
+    def _keep(self, by: str, act: str, signed: SignedCharter) -> None:
+        self._local.put_charter(signed)
+        now = int(self._clock())
+        self._local.note_act(ActOnRecord(now, by, act, signed.charter.ch, "", ""))
+        self._changed()

@@ -1,0 +1,272 @@
+"""Where the parts of a node are joined, and nowhere else. The only real clock and dice are here."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import shutil
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from convenio.core.draft import Draft, Seen
+from convenio.core.errors import ConvenioError, UnavailableError
+from convenio.core.record import PartyId
+from convenio.core.trust import Card, parse_card
+from convenio.node import setup
+from convenio.node.channels import Channels
+from convenio.node.clock import Clock
+from convenio.node.config import NodeConfig, read_config
+from convenio.node.feed import Feed, FeedState
+from convenio.node.folding import Folding
+from convenio.node.index import Index
+from convenio.node.keys import NodeKeys, open_keys
+from convenio.node.local import LocalStore
+from convenio.node.mirror import Mirror
+from convenio.node.partnering import Partnering
+from convenio.node.people import People
+from convenio.node.publish import Publisher
+from convenio.node.records import Records
+from convenio.node.registry import Log, Registry
+from convenio.node.sequencer import Sequencer
+from convenio.node.speaking import Speaking
+from convenio.peer.client import Partner, PartnerConfig
+from convenio.peer.wire import Limits as PeerLimits
+from convenio.store.objects import BlobLimits, DiskBlobs
+from convenio.store.sqlite import SqliteStore
+
+_log = logging.getLogger("convenio.node")
+
+
+def system_clock() -> float:
+    """Seconds UTC by this machine."""
+    return time.time()  # noqa: TID251 - the one place
+
+
+def system_random(size: int) -> bytes:
+    """`size` unpredictable bytes."""
+    return secrets.token_bytes(size)
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A node's directory, locked: no other process writes here until `release`."""
+
+    path: Path
+    lock: int
+
+    @classmethod
+    def take(cls, path: Path) -> Directory:
+        """Raises:  UnavailableError: config.no_node · node.running, another process has it."""
+        read_config(path)
+        lock = os.open(path / setup.LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            raise UnavailableError("node.running", directory=str(path)) from error
+        return cls(path, lock)
+
+    def release(self) -> None:
+        os.close(self.lock)
+
+
+class Node:
+    """A node with its keys unlocked. `start` sets its threads going, `stop` ends them."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        passphrase: str,
+        clock: Clock = system_clock,
+    ) -> None:
+        path = directory.path
+        self.directory, self.path, self.clock = directory, path, clock
+        self.config: NodeConfig = read_config(path)
+        self.limits = self.config.limits
+        self.keys: NodeKeys = open_keys((path / setup.KEYS).read_bytes(), passphrase)
+        self.card: Card = parse_card((path / setup.CARD).read_bytes())
+        self.party = PartyId(self.config.party)
+        self.store = SqliteStore.open(path / setup.LOG)
+        self.local = LocalStore.open(path / setup.LOCAL, self.party)
+        self.index = Index.open(path / setup.VIEW)
+        self.blobs = DiskBlobs(
+            path / setup.BLOBS, clock, BlobLimits(max_blob_bytes=self.limits.max_body_bytes)
+        )
+        self.failed = threading.Event()
+        self._feeds: dict[tuple[str, PartyId], Feed] = {}
+        self._feeding = False
+        self._feeds_lock = threading.Lock()
+        self._join()
+
+    def _join(self) -> None:
+        clock, limits = self.clock, self.limits
+        scratch = self.path / setup.SCRATCH
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
+        self.registry = Registry(self.local, self.store, self.party)
+        self.publisher = Publisher(self.store, self.keys, clock)
+        self.sequencer = Sequencer(
+            self.store, self.keys, clock, limits, lambda ch: self.folding.seen(ch), self._appended
+        )
+        self.folding = Folding(
+            self.registry,
+            self.store,
+            self.blobs,
+            self.index,
+            clock,
+            system_random,
+            self.keys.node_desk(),
+            self._say_as_node,
+            self._folded,
+        )
+        self.mirror = Mirror(self.store, self.keys, clock, limits, self._mirrored, self._alarm)
+        self.partnering = Partnering(
+            self.registry,
+            self.store,
+            self.blobs,
+            self.mirror,
+            self.publisher,
+            limits,
+            self.folding.cites,
+            self._heard,
+        )
+        self.records = Records(self.registry, self.store, self.index, self.folding)
+        self.speaking = Speaking(
+            self.registry,
+            self.local,
+            self.blobs,
+            self.keys,
+            self.sequencer,
+            clock=clock,
+            rng=system_random,
+            limits=limits,
+            scratch=scratch,
+        )
+        desks = {desk.alias: desk.id for desk in self.keys.desks}
+        self.people = People(self.local, desks)
+        self.channels = Channels(self.local, self.card, clock, system_random, self.refresh)
+
+    # --- life ---
+
+    def start(self, *, feeding: bool) -> None:
+        """Set the threads going. feeding: also bring our logs to the partners."""
+        self.sequencer.start()
+        self.folding.start()
+        self._feeding = feeding
+        self._renew_feeds()
+
+    def stop(self) -> None:
+        """Stop in order: nothing new goes out, what was accepted is finished, all is closed."""
+        with self._feeds_lock:
+            feeds, self._feeds, self._feeding = list(self._feeds.values()), {}, False
+        for feed in feeds:
+            feed.stop()
+        self.folding.stop()
+        self.sequencer.stop()
+        self.index.close()
+        self.local.close()
+        self.store.close()
+        self.directory.release()
+
+    def refresh(self) -> None:
+        """The channels have changed."""
+        self.registry.refresh()
+        self._renew_feeds()
+        self.folding.wake()
+
+    def feeds(self) -> list[FeedState]:
+        with self._feeds_lock:
+            return [feed.state for feed in self._feeds.values()]
+
+    def _renew_feeds(self) -> None:
+        """One feed for each other member of each channel in force; routes may have changed."""
+        if not self._feeding:
+            return
+        with self._feeds_lock:
+            old, self._feeds = self._feeds, {}
+        for feed in old.values():
+            feed.stop()
+        fresh = {}
+        for log in self.registry.logs():
+            if log.own and log.channel.in_force and not log.channel.frozen_at:
+                for party in log.charter.members():
+                    if party != self.party:
+                        fresh[log.channel.ch, party] = self._feed(log, party)
+        with self._feeds_lock:
+            self._feeds = fresh
+        for feed in fresh.values():
+            feed.start()
+
+    def _feed(self, log: Log, party: PartyId) -> Feed:
+        card = log.charter.member(party)
+        limits = PeerLimits(
+            connect_s=self.limits.connect_s,
+            silence_s=self.limits.answer_s,
+            total_s=self.limits.total_s,
+        )
+        url = self.registry.url(log.channel.ch, party)
+        config = PartnerConfig(url, card.roster.tls, card.node_verifier(), limits)
+        partner = Partner(config, self.keys.node_signer(), lambda: int(self.clock()), system_random)
+        return Feed(
+            log,
+            party,
+            partner,
+            self.store,
+            self.blobs,
+            self.publisher,
+            self.folding,
+            self.clock,
+            self.limits,
+            self._cosigned,
+        )
+
+    # --- what one part tells another ---
+
+    def _say_as_node(self, log: Log, draft: Draft, seen: Seen) -> object:
+        desk = self.keys.node_desk()
+        return self.sequencer.submit(log, draft, (desk,), seen).result()
+
+    def _appended(self, log: Log) -> None:
+        self.folding.wake()
+        self._wake_feeds(log.channel.ch)
+
+    def _mirrored(self, log: Log) -> None:
+        self.folding.wake()
+
+    def _folded(self, log: Log) -> None:
+        """Another's log has moved: what it lacks may have changed."""
+        self._wake_feeds(log.channel.ch, log.party)
+
+    def _cosigned(self, log: Log, party: PartyId) -> None:
+        self.folding.wake()
+
+    def _heard(self, ch: str, party: PartyId) -> None:
+        """The partner is up: waiting any longer to send would be idle. A body may have come."""
+        self.folding.wake()
+        with self._feeds_lock:
+            feed = self._feeds.get((ch, party))
+        if feed is not None and feed.state.failures:
+            feed.wake()
+
+    def _wake_feeds(self, ch: str, party: PartyId | None = None) -> None:
+        with self._feeds_lock:
+            feeds = [
+                feed
+                for (channel, member), feed in self._feeds.items()
+                if channel == ch and party in (None, member)
+            ]
+        for feed in feeds:
+            feed.wake()
+
+    def _alarm(self, log: Log, kind: str, evidence: bytes) -> None:
+        """A party has shown two histories: freeze the channel, keep serving, keep the evidence."""
+        _log.error("alarm", extra={"kind": kind, "party": log.party})
+        self.local.freeze(log.channel.ch, int(self.clock()))
+        try:
+            self.refresh()
+        except ConvenioError as error:
+            _log.error("refresh_failed", extra={"code": error.code})
