@@ -510,6 +510,10 @@ class Fold:
 
     # --- answering -------------------------------------------------------------------------------
 
+    def said_seen(self, party: PartyId, other: PartyId) -> int:
+        """How many entries of `other`'s log the last entry of `party` in the cut covers."""
+        return self._logs[party].row[self._logs[other].order]
+
     def new_to(self, party: PartyId) -> Iterator[Place]:
         """The fit entries of others in the cut that nothing `party` has said covers yet."""
         own = self._logs[party]
