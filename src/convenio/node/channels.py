@@ -25,7 +25,7 @@ from convenio.core.trust import (
     parse_charter,
     propose_charter,
 )
-from convenio.instruments import builtin
+from convenio.instruments.builtin import REQUEST
 from convenio.node.clock import Clock
 from convenio.node.local import ActOnRecord, Channel, LocalStore
 
@@ -87,7 +87,7 @@ class Channels:
             purpose=purpose,
             fold=FOLD,
             types=TYPES,
-            instruments={builtin.REQUEST.name: builtin.REQUEST.hash},
+            instruments={REQUEST.name: REQUEST.hash},
             quota=QUOTA,
             parties=(self._card, *others),
             at=int(self._clock()),

@@ -206,7 +206,8 @@ class Node:
         limits = PeerLimits(
             connect_s=self.limits.connect_s,
             silence_s=self.limits.answer_s,
-            total_s=self.limits.total_s,
+            read_s=self.limits.answer_s,
+            write_s=self.limits.total_s,
         )
         url = self.registry.url(log.channel.ch, party)
         config = PartnerConfig(url, card.roster.tls, card.node_verifier(), limits)
