@@ -33,6 +33,9 @@ class Source:
 
         Raises:  MalformedError: `code`, there is no newline in the next `max_bytes` bytes.
         """
+        end = self._chunk.find(b"\n", self._at, self._at + max_bytes)
+        if end >= 0:  # nearly always: the line lies within one chunk
+            return bytes(self._take(end + 1 - self._at))
         line = bytearray()
         while len(line) < max_bytes and self._fill():
             end = self._chunk.find(b"\n", self._at, self._at + max_bytes - len(line))
