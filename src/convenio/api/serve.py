@@ -10,7 +10,7 @@ import asyncio
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h11
@@ -41,10 +41,11 @@ class ServeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Certificate chain and private key, PEM files."""
+    """Certificate chain and private key, PEM files. password: of the key, if it has one."""
 
     certificate: Path
     key: Path
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)

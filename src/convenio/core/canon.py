@@ -27,7 +27,10 @@ def dumps(value: Object) -> bytes:
     Raises:  MalformedError: canon.profile, a value outside the profile.
     """
     _check(value, MAX_DEPTH)
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:  # a lone surrogate has no spelling
+        raise MalformedError("canon.profile") from error
 
 
 def loads(line: bytes, max_bytes: int) -> Object:

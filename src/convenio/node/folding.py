@@ -16,7 +16,7 @@ from typing import Final
 
 from convenio.core.canon import Object
 from convenio.core.draft import Draft, Seen, draft
-from convenio.core.errors import ConvenioError
+from convenio.core.errors import ConvenioError, UnavailableError
 from convenio.core.fit import Member, Rules
 from convenio.core.fold import Alarm, Delivery, Fold, Folded, Place, Receipt, Wait
 from convenio.core.merkle import tree_root
@@ -64,11 +64,12 @@ class Folding:
         node_desk: str,
         say: Say,
         folded: Callable[[Log], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         """say: append a draft of the node itself to our log. folded: another's log has moved."""
         self._registry, self._store, self._blobs = registry, store, blobs
         self._index, self._clock, self._rng = index, clock, rng
-        self._node_desk, self._say, self._folded = node_desk, say, folded
+        self._node_desk, self._say, self._folded, self._failed = node_desk, say, folded, failed
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -100,12 +101,21 @@ class Folding:
             self._wake.clear()
             if self._stopping:
                 return
-            for channel in self._registry.channels():
-                if not channel.signed.missing():
-                    self._fold_new(channel.ch)
-                    self._answer(channel.ch)
+            try:
+                self._fold_all()
+            except UnavailableError:
+                continue  # the store says why; it is asked again at the next wake
+            except Exception as error:
+                self._failed(error)
+                return
             with self._changed:
                 self._changed.notify_all()
+
+    def _fold_all(self) -> None:
+        for channel in self._registry.channels():
+            if not channel.signed.missing():
+                self._fold_new(channel.ch)
+                self._answer(channel.ch)
 
     # --- questions ---
 
@@ -330,7 +340,7 @@ class Folding:
                 yield body.c
 
     def _object(self, state: _Channel, own: Log) -> None:
-        """One `objection.v1` to each unfit entry of another, up to a bound: junk costs us little."""
+        """One `objection.v1` to each unfit entry of another, up to a bound."""
         for log in self._registry.logs(own.channel.ch):
             for index, code in self.unfit(own.channel.ch, log.party).items():
                 if log.own or len(state.objected) >= MAX_OBJECTIONS:

@@ -94,7 +94,7 @@ class Index:
     def latest(
         self, ch: str, limit: int, before: Row | None = None, *, automatic: bool
     ) -> list[Row]:
-        """The newest records of a channel, newest first; `before` is the last of the page before."""
+        """A channel's records, newest first; `before` is the last of the page before."""
         at, party, index = (before.at, before.party, before.index) if before else _TOP
         where = (
             "WHERE ch = ? AND automatic <= ? AND at <= ? AND (at, party, idx) < (?, ?, ?)"

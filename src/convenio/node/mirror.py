@@ -15,6 +15,7 @@ from convenio.core.errors import (
     RefusedError,
     SignatureError,
     SplitViewError,
+    UnverifiedError,
 )
 from convenio.core.merkle import check_consistency, consistency_proof, edge_of, tree_root
 from convenio.core.mirrorwire import (
@@ -45,7 +46,7 @@ class Mirror:
         clock: Clock,
         limits: Limits,
         advanced: Callable[[Log], None],
-        alarm: Callable[[Log, str, bytes], None],
+        alarm: Callable[[Log, str], None],
     ) -> None:
         self._store, self._clock, self._limits = store, clock, limits
         self._cosigners = keys.mirror_cosigners()
@@ -121,7 +122,7 @@ class Mirror:
         else:
             evidence = SplitProof(smaller, larger.checkpoint, root, tuple(proof))
         self._store.put_evidence(log.origin, "split", evidence.encode(), int(self._clock()))
-        self._alarm(log, "split", evidence.encode())
+        self._alarm(log, "split")
         raise SplitViewError("mirror.split_view", origin=log.origin)
 
     # --- add-entries ---
@@ -129,11 +130,11 @@ class Mirror:
     def begin(self, log: Log, header: UploadHeader) -> Head:
         """The pending checkpoint this upload leads to; to be called under `lock`.
 
-        Raises:  RefusedError: mirror.no_checkpoint (422) · NotThereError (409), with where we stand.
+        Raises:  UnverifiedError: mirror.no_checkpoint · NotThereError, with where we stand.
         """
         pending = self._store.pending(log.origin)
         if not pending:
-            raise RefusedError("mirror.no_checkpoint")
+            raise UnverifiedError("mirror.no_checkpoint")
         head, following = self._store.head(log.origin), self._store.next_entry(log.origin)
         target = next((p for p in pending if p.size == header.end), None)
         if target is None and header.end == head.size:

@@ -49,11 +49,12 @@ class Partnering:
         limits: Limits,
         cites: Cites,
         heard: Callable[[str, PartyId], None],
+        healthy: Callable[[], bool],
     ) -> None:
         """cites: the newest header of a channel that names a blob. heard: a partner has called."""
         self._registry, self._store, self._blobs = registry, store, blobs
         self._mirror, self._publisher, self._limits = mirror, publisher, limits
-        self._cites, self._heard = cites, heard
+        self._cites, self._heard, self.healthy = cites, heard, healthy
 
     def node_key(self, keyid: str) -> Ed25519Verifier | None:
         """The node key with that keyid, of another member of any channel of ours."""
@@ -63,9 +64,6 @@ class Partnering:
                 if keyid_of(key) == keyid and card.party != self._registry.party:
                     return key
         return None
-
-    def healthy(self) -> bool:
-        return True
 
     # --- reading ---
 

@@ -62,9 +62,10 @@ class Sequencer:
         limits: Limits,
         seen: Callable[[str], Seen],
         appended: Callable[[Log], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._store, self._keys, self._clock, self._limits = store, keys, clock, limits
-        self._seen, self._appended = seen, appended
+        self._seen, self._appended, self._failed = seen, appended, failed
         self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=4096)
         self._last_at: dict[str, int] = {}
         self._signers: dict[str, Signer] = {}
@@ -129,10 +130,11 @@ class Sequencer:
         except ConvenioError as error:
             for job in jobs:
                 job.done.set_exception(error)
-        except BaseException as error:
+        except Exception as error:
+            # Our own fault: whoever waits is told, and the process must not go on as if well.
             for job in jobs:
                 job.done.set_exception(UnavailableError("node.fault", kind=type(error).__name__))
-            raise
+            self._failed(error)
 
     def append_group(self, log: Log, jobs: Sequence[Saying]) -> tuple[int, list[bytes]]:
         """Date, sign, insert, checkpoint: one commit. Returns the first index and the entries.

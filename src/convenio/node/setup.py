@@ -57,7 +57,7 @@ class Setup:
     web_port: int = 0
 
 
-def make_node(
+def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
     directory: Path, setup: Setup, passphrase: str, root_passphrase: str, now: int, rng: Random
 ) -> Card:
     """A complete node lies in `directory`, with its root keys in `roots/`, to be carried away.

@@ -96,7 +96,7 @@ class Node:
         self.blobs = DiskBlobs(
             path / setup.BLOBS, clock, BlobLimits(max_blob_bytes=self.limits.max_body_bytes)
         )
-        self.failed = threading.Event()
+        self.failure: Exception | None = None
         self._feeds: dict[tuple[str, PartyId], Feed] = {}
         self._feeding = False
         self._feeds_lock = threading.Lock()
@@ -109,9 +109,7 @@ class Node:
         scratch.mkdir(mode=0o700)
         self.registry = Registry(self.local, self.store, self.party)
         self.publisher = Publisher(self.store, self.keys, clock)
-        self.sequencer = Sequencer(
-            self.store, self.keys, clock, limits, lambda ch: self.folding.seen(ch), self._appended
-        )
+        self.sequencer = Sequencer(self.store, self.keys, clock, limits, self._seen, self._appended)
         self.folding = Folding(
             self.registry,
             self.store,
@@ -122,6 +120,7 @@ class Node:
             self.keys.node_desk(),
             self._say_as_node,
             self._folded,
+            self._failed,
         )
         self.mirror = Mirror(self.store, self.keys, clock, limits, self._mirrored, self._alarm)
         self.partnering = Partnering(
@@ -133,6 +132,7 @@ class Node:
             limits,
             self.folding.cites,
             self._heard,
+            self.healthy,
         )
         self.records = Records(self.registry, self.store, self.index, self.folding)
         self.speaking = Speaking(
@@ -171,6 +171,10 @@ class Node:
         self.local.close()
         self.store.close()
         self.directory.release()
+
+    def healthy(self) -> bool:
+        """Whether to go on; if not, end the process and start it again."""
+        return self.failure is None and not self.store.dead
 
     def refresh(self) -> None:
         """The channels have changed."""
@@ -231,18 +235,26 @@ class Node:
         desk = self.keys.node_desk()
         return self.sequencer.submit(log, draft, (desk,), seen).result()
 
+    def _failed(self, error: Exception) -> None:
+        """A fault of our own in a thread of ours: `healthy` says no from here on."""
+        _log.critical("node_fault", exc_info=error)
+        self.failure = error
+
+    def _seen(self, ch: str) -> Seen:
+        return self.folding.seen(ch)
+
     def _appended(self, log: Log) -> None:
         self.folding.wake()
         self._wake_feeds(log.channel.ch)
 
-    def _mirrored(self, log: Log) -> None:
+    def _mirrored(self, _log: Log) -> None:
         self.folding.wake()
 
     def _folded(self, log: Log) -> None:
         """Another's log has moved: what it lacks may have changed."""
         self._wake_feeds(log.channel.ch, log.party)
 
-    def _cosigned(self, log: Log, party: PartyId) -> None:
+    def _cosigned(self, _log: Log, _party: PartyId) -> None:
         self.folding.wake()
 
     def _heard(self, ch: str, party: PartyId) -> None:
@@ -263,8 +275,8 @@ class Node:
         for feed in feeds:
             feed.wake()
 
-    def _alarm(self, log: Log, kind: str, evidence: bytes) -> None:
-        """A party has shown two histories: freeze the channel, keep serving, keep the evidence."""
+    def _alarm(self, log: Log, kind: str) -> None:
+        """A party has shown two histories: freeze the channel, keep serving. Evidence is stored."""
         _log.error("alarm", extra={"kind": kind, "party": log.party})
         self.local.freeze(log.channel.ch, int(self.clock()))
         try:

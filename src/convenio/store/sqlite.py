@@ -87,6 +87,11 @@ class SqliteStore:
     def close(self) -> None:
         self._database.close()
 
+    @property
+    def dead(self) -> bool:
+        """Whether a commit failed and nobody knows what the disk holds: end the process."""
+        return self._database.dead
+
     # --- logs and heads ---
 
     def add_log(self, spec: LogSpec) -> None:

@@ -1,0 +1,108 @@
+"""The one node process: lock, keys, sequencer, outbox, partner HTTP, local socket, pages beside it.
+
+Started by `convenio serve`. Ends in order on a signal; ends at once, with an error, when the store
+or a thread of ours says that nobody can vouch for what it holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from convenio.api.partner import PartnerApiConfig, partner_app
+from convenio.api.serve import PartnerServer, Tls, serve_partner
+from convenio.core.errors import UnavailableError
+from convenio.node import setup
+from convenio.node.commands import dispatcher
+from convenio.node.control import ControlServer
+from convenio.node.wiring import Directory, Node
+
+_log = logging.getLogger("convenio.process")
+POLL_S = 1.0
+STOP_S = 10
+
+
+def run(
+    directory: Path,
+    passphrase: str,
+    *,
+    ready: Callable[[Node], None],
+    pages: Sequence[str] = (),
+) -> None:
+    """Serve the node in `directory` until SIGTERM or SIGINT.
+
+    Args:    ready: called once everything listens. pages: the command line of the pages' process.
+    Raises:  UnavailableError: node.running · serve.* · node.failed · store.*, when it must not go
+             on · UnverifiedError: age.wrong_passphrase.
+    """
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    locked = Directory.take(directory)
+    try:
+        node = Node(locked, passphrase)
+    except BaseException:
+        locked.release()
+        raise
+    try:
+        _serve(node, stopping, ready, pages)
+    finally:
+        node.stop()
+
+
+def _serve(
+    node: Node, stopping: threading.Event, ready: Callable[[Node], None], pages: Sequence[str]
+) -> None:
+    """(1) partners can reach us · (2) our own people can · (3) our words go out · (4) pages."""
+    partners = _partner_server(node)  # (1)
+    control = ControlServer(node.path, dispatcher(node))  # (2)
+    web: subprocess.Popen[bytes] | None = None
+    try:
+        node.start(feeding=True)  # (3)
+        web = subprocess.Popen(pages) if pages else None  # noqa: S603 - our own program  (4)
+        ready(node)
+        _watch(node, stopping, partners, web)
+    finally:
+        if web is not None:
+            _end(web)
+        control.close()
+        partners.stop()
+
+
+def _partner_server(node: Node) -> PartnerServer:
+    config = PartnerApiConfig(
+        node.card.roster.url, node.keys.node_signer(), lambda: int(node.clock())
+    )
+    tls = None
+    if node.config.tls:
+        certificate, key = node.path / setup.CERTIFICATE, node.path / setup.TLS_KEY
+        tls = Tls(certificate, key, node.keys.tls_passphrase)
+    app = partner_app(node.partnering, config)
+    return serve_partner(app, node.config.host, node.config.port, tls=tls)
+
+
+def _watch(
+    node: Node,
+    stopping: threading.Event,
+    partners: PartnerServer,
+    web: subprocess.Popen[bytes] | None,
+) -> None:
+    while not stopping.wait(POLL_S):
+        if not node.healthy() or not partners.alive:
+            raise UnavailableError("node.failed")
+        if web is not None and web.poll() is not None:
+            _log.error("pages_ended", extra={"status": web.returncode})
+            raise UnavailableError("node.pages")
+
+
+def _end(web: subprocess.Popen[bytes]) -> None:
+    web.terminate()
+    try:
+        web.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        web.kill()
+        web.wait()
