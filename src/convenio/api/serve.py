@@ -121,7 +121,7 @@ def _config(app: Starlette, tls: Tls | None, limits: ServeLimits) -> Config:
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         made.minimum_version = ssl.TLSVersion.TLSv1_3
         if tls is not None:
-            made.load_cert_chain(tls.certificate, tls.key)
+            made.load_cert_chain(tls.certificate, tls.key, tls.password)
         return made
 
     return Config(

@@ -109,7 +109,9 @@ class Node:
         scratch.mkdir(mode=0o700)
         self.registry = Registry(self.local, self.store, self.party)
         self.publisher = Publisher(self.store, self.keys, clock)
-        self.sequencer = Sequencer(self.store, self.keys, clock, limits, self._seen, self._appended)
+        self.sequencer = Sequencer(
+            self.store, self.keys, clock, limits, self._seen, self._appended, self._failed
+        )
         self.folding = Folding(
             self.registry,
             self.store,
