@@ -116,6 +116,15 @@ def test_an_upload_is_read_in_any_chunks_and_every_package_proves_its_place(
         assert leaves == [leaf_hash(entry) for entry in ENTRIES[package.start : package.end]]
 
 
+def test_the_bytes_of_an_upload_are_those_written_down() -> None:
+    """The known answer of docs/spec/mirror.md."""
+    entries = [b"a", b"b"]
+    package = make_package(1, entries[1:], 2, Leaves(map(leaf_hash, entries)))
+    header = UploadHeader("o", 1, 2).encode()
+    assert header.hex(" ", -8) == "00016f0000000000 0000010000000000 0000020000"
+    assert package.encode().hex() == "00016200"
+
+
 def test_a_package_with_a_changed_missing_or_moved_entry_is_refused() -> None:
     good = make_package(300, ENTRIES[300:512], 700, TREE)
     before, root = edge_of(256, 300, TREE), tree_root(700, TREE)

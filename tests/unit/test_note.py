@@ -95,6 +95,16 @@ def test_known_keys_are_named_once_in_the_order_of_their_lines() -> None:
     assert verify_note(twice, KNOWN) == (TWO.verifier(), ONE.verifier())
 
 
+def test_only_the_first_line_of_a_key_counts() -> None:
+    first, second = (
+        GOOD.lines[0],
+        SignatureLine(ONE.name, ONE.key_id, ONE.sign(b"else\n").signature),
+    )
+    assert verify_note(Note(TEXT, (first, second)), KNOWN) == (ONE.verifier(),)
+    with pytest.raises(SignatureError, match=r"note\.bad_signature"):
+        verify_note(Note(TEXT, (second, first)), KNOWN)
+
+
 def test_unknown_keys_are_ignored_even_with_a_known_name_or_id() -> None:
     line = ONE.sign(b"else\n")
     same_name = SignatureLine(ONE.name, b"\0\0\0\0", line.signature)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.conftest import ROOT as REPOSITORY
 from tests.gotools import run_go
 from tlog_scales.signing import Vkey
 from tlog_scales.tlog import Checkpoint as ScalesCheckpoint
@@ -29,6 +30,7 @@ PUBLIC_SHA256 = "9f107644c1084526af3bc8098680b05499a2325a644e388fb4f970e058d19d4
 ROOT = hashlib.sha256(b"root").digest()
 ORIGIN = "mx.localhost/c/00112233445566778899aabbccddeeff"
 MIRROR = "us.localhost/mirror"
+AT = 1_633_651_200
 FILE = Path(__file__).parent / "cosigned-checkpoint.txt"
 
 
@@ -49,7 +51,7 @@ VECTORS = [
     Vector(
         "a mirror cosigns 70,000 entries",
         MIRROR,
-        1_633_651_200,
+        AT,
         Checkpoint(ORIGIN, 70_000, ROOT),
         "7a82510b",
         "b006a75dc6ea9b4d087c8455c20177e58c2f3ba9c38f208e4675321218ce5d64",
@@ -58,7 +60,7 @@ VECTORS = [
     Vector(
         "a log signs its own checkpoint, named by its origin",
         ORIGIN,
-        1_633_651_200,
+        AT,
         Checkpoint(ORIGIN, 70_000, ROOT),
         "c2a52bea",
         "beff23032c547c790bcff2425dd69b5fbfc67011ff0906d544c6f8b65173e335",
@@ -107,6 +109,16 @@ def test_the_0x06_key_and_message_are_those_written_down(vector: Vector) -> None
     assert _sha256(verifier.public) == PUBLIC_SHA256
     assert verifier.key_id.hex() == vector.key_id
     assert _sha256(verifier.message(vector.checkpoint, vector.time)) == vector.message
+
+
+@VECTOR
+def test_the_specification_prints_what_is_tested(vector: Vector) -> None:
+    page = (REPOSITORY / "docs/spec/log.md").read_text("utf-8")
+    assert f"| {vector.key_id} | {vector.message} | {vector.blob} |" in page
+    assert PUBLIC_SHA256 in page
+    if vector is VECTORS[0]:
+        message = MlDsa44Cosigner(vector.name, SEED).verifier().message(vector.checkpoint, AT)
+        assert message.hex() in "".join(page.split())
 
 
 @VECTOR
