@@ -187,7 +187,7 @@ def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether libsodium accepts `signature` (64 bytes) by `public` (32 bytes) over `message`.
 
     The one Ed25519 rule everywhere: other libraries accept keys and signatures that libsodium
-    refuses, and two nodes must never disagree (docs/spec/record.md, Signatures).
+    refuses, and two nodes must never disagree (docs/spec/note.md).
     """
     if len(public) != 32 or len(signature) != 64:
         return False

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from convenio.core.encoding import MAX_SIZE
 from convenio.core.errors import MalformedError
-from convenio.core.merkle import HASH, RightEdge
+from convenio.core.merkle import HASH, Leaves, RightEdge
 
 WIDTH: Final = 256
 FULL_TILE_BYTES: Final = WIDTH * HASH
@@ -128,26 +128,21 @@ class TileReader:
 
     def __init__(self, fetch: Callable[[int, int, int], bytes], size: int) -> None:
         self._fetch, self._size = fetch, size
-        self._kept: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int], Leaves] = OrderedDict()
 
     def subtree(self, level: int, index: int) -> bytes:
         """The hash of a perfect subtree.  Raises:  MalformedError: tiles.length."""
         depth = level % 8
-        first = index << depth
-        hashes = self._tile(level // 8, first // WIDTH)
-        at = first % WIDTH
-        wanted = hashes[at : at + (1 << depth)]
-        if len(wanted) != 1 << depth:
-            raise RuntimeError("outside the tree")
-        return RightEdge().extend(wanted).root()
+        width = WIDTH >> depth  # how many subtrees of this size a full tile has
+        return self._tile(level // 8, index // width).subtree(depth, index % width)
 
-    def _tile(self, level: int, index: int) -> list[bytes]:
+    def _tile(self, level: int, index: int) -> Leaves:
         key = (level, index)
-        if (hashes := self._kept.get(key)) is None:
+        if (tile := self._kept.get(key)) is None:
             width = tile_width(level, index, self._size)
-            hashes = split_tile(self._fetch(level, index, width), width)
-            self._kept[key] = hashes
+            tile = Leaves(split_tile(self._fetch(level, index, width), width))
+            self._kept[key] = tile
             if len(self._kept) > _CACHED_TILES:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
-        return hashes
+        return tile
