@@ -38,18 +38,35 @@ def loads(line: bytes, max_bytes: int) -> Object:
 
     Raises:  MalformedError: canon.too_long · canon.not_json · canon.not_canonical · canon.profile.
     """
+    value = loads_unprofiled(line, max_bytes)
+    _check(value, MAX_DEPTH)
+    return value
+
+
+def loads_unprofiled(line: bytes, max_bytes: int) -> Object:
+    """As `loads`, for one who then holds every member against a type or `check_profile`.
+
+    Until that is done there may be floats, null, odd keys and large integers inside.
+    """
     if len(line) > max_bytes:
         raise MalformedError("canon.too_long", max_bytes=max_bytes)
     try:
         value = orjson.loads(line)
+        printed = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError as error:
         raise MalformedError("canon.not_json") from error
+    except orjson.JSONEncodeError as error:  # deeper than orjson prints
+        raise MalformedError("canon.profile") from error
     if not isinstance(value, dict):
         raise MalformedError("canon.profile")
-    _check(value, MAX_DEPTH)
-    if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) != line:
+    if printed != line:
         raise MalformedError("canon.not_canonical")
     return value
+
+
+def check_profile(value: Json, depth: int) -> None:
+    """Refuse `value` unless it is within the profile and nests at most `depth` levels."""
+    _check(value, depth)
 
 
 def _check(value: object, depth: int) -> None:

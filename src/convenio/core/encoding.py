@@ -6,7 +6,6 @@ succeed. Whatever these functions accept prints back byte for byte; else `Malfor
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 
@@ -27,10 +26,10 @@ def parse_decimal(text: bytes, code: str) -> int:
 def parse_base64(text: bytes, code: str) -> bytes:
     """The bytes `text` writes in padded, canonical standard base64 (RFC 4648 section 4)."""
     try:
-        raw = base64.b64decode(text, validate=True)
+        raw = binascii.a2b_base64(text, strict_mode=True)
     except binascii.Error as error:
         raise MalformedError(code) from error
-    if base64.b64encode(raw) != text:
+    if binascii.b2a_base64(raw, newline=False) != text:
         raise MalformedError(code)
     return raw
 

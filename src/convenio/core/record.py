@@ -35,15 +35,21 @@ OBJECTION: Final = "objection.v1"
 
 _PARTY = r"[a-z][a-z0-9]{1,15}"
 _DESK = r"[0-9a-f]{8}"
+
+
+def _whole(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(pattern, re.ASCII).fullmatch
+
+
 _RULES: Final = {
-    "party": re.compile(_PARTY, re.ASCII),
-    "address": re.compile(rf"{_PARTY}:{_DESK}", re.ASCII),
-    "author": re.compile(rf"[a-z0-9](?:[a-z0-9.-]{{0,200}}[a-z0-9])?/k/{_DESK}", re.ASCII),
-    "type": re.compile(r"[a-z][a-z0-9_]{0,40}\.v[1-9][0-9]{0,3}", re.ASCII),
-    "code": re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII),
-    "id": re.compile(r"[0-9a-f]{32}", re.ASCII),
-    "hash": re.compile(r"[0-9a-f]{64}", re.ASCII),
-    "ascii": re.compile(r"[\x20-\x7e]{0,8192}", re.ASCII),
+    "party": _whole(_PARTY),
+    "address": _whole(rf"{_PARTY}:{_DESK}"),
+    "author": _whole(rf"[a-z0-9](?:[a-z0-9.-]{{0,200}}[a-z0-9])?/k/{_DESK}"),
+    "type": _whole(r"[a-z][a-z0-9_]{0,40}\.v[1-9][0-9]{0,3}"),
+    "code": _whole(r"[a-z][a-z0-9_]{0,40}"),
+    "id": _whole(r"[0-9a-f]{32}"),
+    "hash": _whole(r"[0-9a-f]{64}"),
+    "ascii": _whole(r"[\x20-\x7e]{0,8192}"),
 }
 
 
@@ -154,15 +160,14 @@ def parse_record(entry: bytes) -> Record:
 
 def parse_header(text: bytes) -> Header:
     """The header that the signed text of a record writes."""
-    if not text.endswith(b"\n") or text.count(b"\n") != 1:
+    if text.find(b"\n") != len(text) - 1:
         raise MalformedError("record.one_line")
-    value = canon.loads(text[:-1], MAX_RECORD_BYTES)
-    if value.get("kind") != "record" or value.get("v") != 1 or type(value["v"]) is not int:
+    value = canon.loads_unprofiled(text[:-1], MAX_RECORD_BYTES)
+    if value.get("kind") != "record" or type(value.get("v")) is not int or value["v"] != 1:
         raise MalformedError("record.kind")
-    for key in value:
-        if key not in _KNOWN:
-            raise MalformedError("record.unknown_field")
-    if len(value) < len(_REQUIRED) or any(key not in value for key in _REQUIRED):
+    if not value.keys() <= _KNOWN:
+        raise MalformedError("record.unknown_field")
+    if not value.keys() >= _REQUIRED:
         raise MalformedError("record.missing_field")
     return Header(
         id=_match(value["id"], "id", "record.id"),
@@ -174,22 +179,24 @@ def parse_header(text: bytes) -> Header:
         by=_authors(value["by"]),
         at=_number(value["at"], 0, canon.MAX_INTEGER, "record.at"),
         seen=_seen(value["seen"]),
-        inst=_optional(value, "inst", "hash"),
-        case=_optional(value, "case", "hash"),
-        act=_optional(value, "act", "code"),
+        inst=_match(value["inst"], "hash", "record.inst") if "inst" in value else "",
+        case=_match(value["case"], "hash", "record.case") if "case" in value else "",
+        act=_match(value["act"], "code", "record.act") if "act" in value else "",
         due_in=_number(value["due_in"], 1, MAX_DUE_S, "record.due_in") if "due_in" in value else 0,
-        cav=_caveat(value),
+        cav=_caveat(value["cav"]) if "cav" in value else "",
         bodies=_bodies(value["bodies"]) if "bodies" in value else (),
         data=_data(value),
     )
 
 
-_REQUIRED: Final = ("kind", "v", "id", "ch", "gen", "type", "from", "to", "by", "at", "seen")
-_KNOWN: Final = frozenset((*_REQUIRED, "inst", "case", "act", "due_in", "cav", "bodies", "data"))
+_REQUIRED: Final = frozenset(
+    ("kind", "v", "id", "ch", "gen", "type", "from", "to", "by", "at", "seen")
+)
+_KNOWN: Final = _REQUIRED | {"inst", "case", "act", "due_in", "cav", "bodies", "data"}
 
 
 def _match(value: Json, rule: str, code: str) -> str:
-    if type(value) is not str or not _RULES[rule].fullmatch(value):
+    if type(value) is not str or not _RULES[rule](value):
         raise MalformedError(code)
     return value
 
@@ -200,16 +207,10 @@ def _number(value: Json, low: int, high: int, code: str) -> int:
     return value
 
 
-def _optional(value: Object, key: str, rule: str) -> str:
-    return _match(value[key], rule, f"record.{key}") if key in value else ""
-
-
-def _caveat(value: Object) -> str:
-    if "cav" not in value:
-        return ""
-    if value["cav"] not in CAVEATS:
+def _caveat(value: Json) -> str:
+    if type(value) is not str or value not in CAVEATS:
         raise MalformedError("record.cav")
-    return str(value["cav"])
+    return value
 
 
 def _list(value: Json, low: int, high: int, code: str) -> list[Json]:
@@ -220,9 +221,9 @@ def _list(value: Json, low: int, high: int, code: str) -> list[Json]:
 
 def _addresses(value: Json, code: str) -> tuple[Address, ...]:
     found = [_match(item, "address", code) for item in _list(value, 0, MAX_RECIPIENTS, code)]
-    if any(a >= b for a, b in pairwise(found)):
+    if len(found) > 1 and any(a >= b for a, b in pairwise(found)):
         raise MalformedError(code)
-    return tuple(map(Address, found))
+    return cast(tuple[Address, ...], tuple(found))
 
 
 def _authors(value: Json) -> tuple[str, ...]:
@@ -282,11 +283,12 @@ def _body_json(body: BodyRef) -> Json:
 
 
 def _data(value: Object) -> Object:
-    kind = cast(str, value["type"])
     data = value.get("data", {})
     if type(data) is not dict or ("data" in value and not data):
         raise MalformedError("record.data")
-    _DATA_RULES.get(kind, _plain)(data)
+    if data:
+        canon.check_profile(data, canon.MAX_DEPTH - 1)
+    _DATA_RULES.get(cast(str, value["type"]), _plain)(data)
     return data
 
 
