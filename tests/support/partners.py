@@ -248,9 +248,10 @@ def running(
     tls: Tls | None = None,
     limits: ServeLimits | None = None,
     max_nonces: int = 20_000,
+    port: int = 0,
 ) -> Iterator[Running]:
-    """The real server on a free port, clock standing at NOW."""
-    node, port = node or FakeNode(), free_port()
+    """The real server, on a free port unless told, its clock standing at NOW."""
+    node, port = node or FakeNode(), port or free_port()
     url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"
     config = PartnerApiConfig(url, MX, lambda: NOW, threads=4, max_nonces=max_nonces)
     server = serve_partner(partner_app(node, config), "127.0.0.1", port, tls=tls, limits=limits)

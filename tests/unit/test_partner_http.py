@@ -503,15 +503,20 @@ def test_connections_are_kept_and_many_threads_may_ask_at_once(
     us.close()
 
 
-def test_a_server_that_stopped_can_be_started_again_and_its_clients_go_on() -> None:
+def test_a_client_goes_on_when_the_node_comes_back() -> None:
+    """Its kept connection is dead by then, and that is found out before it is used."""
     with running() as first:
-        first.node.checkpoints = {OWN: b"own\n"}
-        us = first.partner()
+        node, us = first.node, first.partner()
+        node.checkpoints = {OWN: b"own\n"}
         assert us.get_checkpoint(ORIGIN) == b"own\n"
         first.server.stop()
         assert not first.server.alive
         with pytest.raises(UnavailableError, match=r"peer\.connect"):
             us.get_checkpoint(ORIGIN)
+        with running(node, port=first.server.port):
+            assert us.get_checkpoint(ORIGIN) == b"own\n"
+        with running(node, port=first.server.port):
+            assert us.get_checkpoint(ORIGIN) == b"own\n"
 
 
 def test_a_bug_in_the_service_is_a_500_and_the_next_request_is_served(

@@ -54,7 +54,7 @@ from convenio.peer.limits import (
 from convenio.peer.service import BlobHeld, Elsewhere, Progress, Stored
 from convenio.peer.wire import Answer, Limits, Wire
 
-_CODE = re.compile(rb"[a-z0-9_.]{1,64}\n", re.ASCII)
+_CODE = re.compile(rb"[a-z]{1,30}\.[a-z][a-z0-9_]{0,60}\n", re.ASCII)
 _LATER: Final = (408, 425, 429)
 
 
