@@ -141,14 +141,12 @@ class FakeNode:
         return blob.c
 
 
-class Nonces:
-    """Random bytes that never repeat and are always the same."""
+_NEXT = itertools.count()
 
-    def __init__(self) -> None:
-        self._next = itertools.count()
 
-    def __call__(self, size: int) -> bytes:
-        return next(self._next).to_bytes(size, "big")
+def nonces(size: int) -> bytes:
+    """Bytes that never repeat."""
+    return next(_NEXT).to_bytes(size, "big")
 
 
 def free_port() -> int:
@@ -163,6 +161,7 @@ class Running:
     node: FakeNode
     url: str
     server: PartnerServer
+    partners: list[Partner] = field(default_factory=list)
 
     @property
     def authority(self) -> str:
@@ -175,14 +174,15 @@ class Running:
         url: str = "",
         key: Ed25519Verifier | None = MX.verifier(),  # noqa: B008
         clock: Callable[[], int] = lambda: NOW,
-        rng: Callable[[int], bytes] | None = None,
+        rng: Callable[[int], bytes] = nonces,
         tls: str = "",
         limits: Limits | None = None,
     ) -> Partner:
         config = PartnerConfig(
             url or self.url, tls, key if signer else None, limits or Limits(silence_s=10)
         )
-        return Partner(config, signer, clock, rng or Nonces())
+        self.partners.append(Partner(config, signer, clock, rng))
+        return self.partners[-1]
 
     def raw(self, request: bytes) -> bytes:
         """Everything the server says to these bytes until it closes."""
@@ -197,8 +197,9 @@ class Running:
         path: str,
         *,
         content: bytes = b"",
+        encoding: str = "identity",
         signer: Ed25519Signer = US,
-        nonce: bytes = b"n" * 16,
+        nonce: bytes = b"",
         created: int = NOW,
         authority: str = "",
         life_s: int = 60,
@@ -209,7 +210,13 @@ class Running:
         target = Target(method, authority or self.authority, bare, query)
         digest = content_digest(content)
         made = sign_request(
-            target, digest, "identity", signer, created=created, nonce=nonce, life_s=life_s
+            target,
+            digest,
+            encoding,
+            signer,
+            created=created,
+            nonce=nonce or nonces(16),
+            life_s=life_s,
         )
         return request_bytes(method, path, made.fields(), content, host or self.authority)
 
@@ -241,15 +248,19 @@ def running(
     tls: Tls | None = None,
     limits: ServeLimits | None = None,
     max_nonces: int = 20_000,
+    port: int = 0,
 ) -> Iterator[Running]:
-    """The real server on a free port, clock standing at NOW."""
-    node, port = node or FakeNode(), free_port()
+    """The real server, on a free port unless told, its clock standing at NOW."""
+    node, port = node or FakeNode(), port or free_port()
     url = f"{'https' if tls else 'http'}://127.0.0.1:{port}{path}"
     config = PartnerApiConfig(url, MX, lambda: NOW, threads=4, max_nonces=max_nonces)
     server = serve_partner(partner_app(node, config), "127.0.0.1", port, tls=tls, limits=limits)
+    one = Running(node, url, server)
     try:
-        yield Running(node, url, server)
+        yield one
     finally:
+        for partner in one.partners:
+            partner.close()
         server.stop()
 
 

@@ -54,7 +54,7 @@ from convenio.peer.limits import (
 from convenio.peer.service import BlobHeld, Elsewhere, Progress, Stored
 from convenio.peer.wire import Answer, Limits, Wire
 
-_CODE = re.compile(rb"[a-z0-9_.]{1,64}\n", re.ASCII)
+_CODE = re.compile(rb"[a-z]{1,30}\.[a-z][a-z0-9_]{0,60}\n", re.ASCII)
 _LATER: Final = (408, 425, 429)
 
 
@@ -270,7 +270,7 @@ class Partner:
             off = {"skew_s": skew_s} if abs(skew_s) > MAX_SKEW_S else {}
             return UnavailableError("peer.stranger", **off)
         if answer.status >= 500 or answer.status in _LATER:
-            return UnavailableError("peer.status", status=answer.status)
+            return UnavailableError("peer.status", status=answer.status, reason="")
         return SignatureError("peer.unsigned", status=answer.status)
 
     def _skew_s(self, answer: Answer) -> int:
@@ -295,12 +295,12 @@ def _gzip(body: bytes) -> bytes:
 def _check_status(answer: Answer) -> None:
     """Raises for a status that no call expects. 2xx, 404 and 409 are the calls' own."""
     status = answer.status
+    reason = answer.content[:-1].decode() if _CODE.fullmatch(answer.content) else ""
     if 300 <= status < 400:
         raise MalformedError("peer.redirect", status=status)
     if status >= 500 or status in _LATER:
-        raise UnavailableError("peer.status", status=status)
-    if status in (400, 401, 403, 405, 410, 411, 413, 415, 416, 422):
-        reason = answer.content[:-1].decode() if _CODE.fullmatch(answer.content) else ""
+        raise UnavailableError("peer.status", status=status, reason=reason)
+    if status >= 400 and status not in (404, 409):
         raise RefusedError("peer.refused", status=status, reason=reason)
 
 
