@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po, write_po
 
 from convenio.words import errors
 from convenio.words.language import LOCALE
+from tools.error_codes import called
 
 SOURCE: Final = LOCALE.parent
 CLICK: Final = Path(click.__file__).parent
@@ -40,8 +41,7 @@ def texts_in(folder: Path) -> Texts:
 
 
 def _texts_of(call: ast.Call) -> Iterator[Text]:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    name = call.func.id if isinstance(call.func, ast.Name) else name
+    name = called(call)
     literals = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
     strings = [value for value in literals if isinstance(value, str)]
     if name in ("_", "N_", "gettext", "text") and strings:
@@ -51,7 +51,12 @@ def _texts_of(call: ast.Call) -> Iterator[Text]:
 
 
 def project_texts() -> Texts:
-    return texts_in(SOURCE) | dict.fromkeys(errors.every_sentence())
+    """Only shells speak to people; what `core` calls a text is not for a catalogue."""
+    rooms = [texts_in(SOURCE / room) for room in ("words", "cli", "web", "jobs")]
+    found: Texts = dict.fromkeys(errors.every_sentence())
+    for room in rooms:
+        found |= room
+    return found
 
 
 def path_of(lang: str, domain: str) -> Path:

@@ -26,8 +26,10 @@ _CODE: Final = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*", re.ASCII)
 _TYPE: Final = re.compile(r".*\.v[0-9]+", re.ASCII)
 # `decide` returns its codes; `require` raises what it returned.
 _RETURNED: Final = {"decide"}
-# What looks like a code and is not: acts in a node's local journal, names of files.
-NOT_CODES: Final = frozenset({"people.add", "people.disable", "node.toml", "node.sock"})
+# Calls whose strings look like codes and name acts in a node's local journal.
+_JOURNAL: Final = {"ActOnRecord", "_keep", "_note", "note_act"}
+# Names of files, which look like codes.
+FILES: Final = frozenset({"node.toml", "node.sock", "keys.age", "card.note"})
 # Codes put together at run time: the shape, and what it can become.
 COMPOSED: Final[dict[str, tuple[str, ...]]] = {
     "record.{}": ("record.inst", "record.case", "record.act"),
@@ -36,8 +38,8 @@ COMPOSED: Final[dict[str, tuple[str, ...]]] = {
 
 def codes_in(source: Path) -> dict[str, set[str]]:
     """Each code with the names of the parameters every literal raise of it gives."""
-    calls = [node for tree in _trees(source) for node in ast.walk(tree)]
-    raised = [node for node in calls if isinstance(node, ast.Call) and _raises(node)]
+    nodes = [node for tree in _trees(source) for node in ast.walk(tree)]
+    raised = [node for node in nodes if isinstance(node, ast.Call) and _raises(node)]
     families = {
         text.partition(".")[0]
         for call in raised
@@ -45,15 +47,25 @@ def codes_in(source: Path) -> dict[str, set[str]]:
         if _CODE.fullmatch(text)
     } | _RETURNED
     found: dict[str, set[str]] = {}
-    for node in calls:
+    for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if _is_code(node.value, families):
                 found.setdefault(node.value, set())
         elif isinstance(node, ast.JoinedStr) and _shape(node).partition(".")[0] in families:
             found |= {code: set() for code in COMPOSED.get(_shape(node), ())}
-    for code, names in _parameters(raised).items():
-        found[code] = names
-    return {code: names for code, names in found.items() if code not in NOT_CODES}
+    others = FILES.union(text for node in nodes for text in _journal_acts(node))
+    return {code: found[code] for code in found if code not in others} | _parameters(raised)
+
+
+def _journal_acts(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Call) and called(node) in _JOURNAL:
+        yield from _strings(node.args)
+
+
+def called(call: ast.Call) -> str:
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def _is_code(text: str, families: set[str]) -> bool:
@@ -80,7 +92,7 @@ def _trees(source: Path) -> Iterator[ast.Module]:
 
 
 def _raises(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Name) and call.func.id in CLASSES and bool(call.args)
+    return called(call) in CLASSES and bool(call.args)
 
 
 def _strings(nodes: list[ast.expr]) -> Iterator[str]:

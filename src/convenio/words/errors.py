@@ -72,16 +72,28 @@ HAPPENED: Final[dict[str, str]] = {
     "age.version": "This is not a sealed file of a kind we read.",
     "age.work_factor": "Opening this file would take more work than is allowed (at most {max}).",
     "age.wrong_passphrase": "The passphrase is wrong.",
-    "blob.not_cited": (
-        "No record we hold mentions this content yet, and it is too large to take unasked."
-    ),
+    "blob.absent": "The content is not in the store of this node.",
+    "blob.beyond_total": "More bytes came than the {total} that were announced.",
+    "blob.chunk_size": "One piece of an upload may have {max_bytes} bytes at most.",
+    "blob.hash_differs": "The content that came is not the one that was announced.",
+    "blob.name": "This is not the name of a content: 64 digits 0 to 9 and a to f.",
+    "blob.not_cited": "No record we hold mentions this content yet, and it is too large to take "
+    "unasked.",
     "blob.offset": "The upload must go on at byte {offset}.",
     "blob.too_large": "The content is larger than {max_bytes} bytes.",
+    "blob.too_many_uploads": "More than {max} uploads are unfinished.",
     "canon.not_canonical": "The line is valid JSON but not in the one form that can be signed.",
     "canon.not_json": "The line is not JSON.",
     "canon.profile": "The line holds a value that signed lines may not hold.",
     "canon.too_long": "The line is longer than {max_bytes} bytes.",
+    "channel.fingerprint": "This is not the fingerprint of the channel {channel}.",
+    "channel.foreign_root": "One of the root keys given is not a root key of {party}.",
+    "channel.frozen": "The channel {channel} is frozen: a party has signed two histories.",
+    "channel.incomplete": "Not all parties have signed the charter of {channel} yet.",
     "channel.name_taken": "Another channel here is already called {channel}.",
+    "channel.not_ours": "The charter of {channel} does not name this node's party.",
+    "channel.other_card": "The charter of {channel} holds a card of ours that is not this node's.",
+    "channel.roots": "Of {needed} root keys needed, {given} were given.",
     "channel.unconfirmed": (
         "The fingerprint of the channel {channel} has not been confirmed on this node."
     ),
@@ -93,9 +105,8 @@ HAPPENED: Final[dict[str, str]] = {
     "checkpoint.other_log": "The checkpoint belongs to another log ({origin}).",
     "checkpoint.root": "The root hash in the checkpoint is damaged.",
     "checkpoint.size": "The size in the checkpoint is not a number we accept.",
-    "clock.backwards": (
-        "This machine's clock is {behind_s} seconds behind what has already been signed."
-    ),
+    "clock.backwards": "This machine's clock is {behind_s} seconds behind what has already been "
+    "signed.",
     "config.bad_value": "The setting {key} is missing or has a value that is not allowed.",
     "config.no_node": "There is no node in {directory}.",
     "config.toml": "The settings file is not valid TOML.",
@@ -130,24 +141,40 @@ HAPPENED: Final[dict[str, str]] = {
     "fold.seen": "The record claims to have seen the log of somebody who is not in the channel.",
     "fold.signature": "The record's signature is not valid.",
     "fold.stamp": "The countersignature quoted in the record is damaged.",
-    "fold.version": (
-        "The charter asks for rules of reading ({version}) that this program does not know."
-    ),
+    "fold.version": "The charter asks for rules of reading ({version}) that this program does not "
+    "know.",
+    "http.bad_signature": "The request's signature by {key} is not valid.",
+    "http.chunk": "The piece of the upload is empty or does not fit where it says.",
+    "http.digest": "The digest of the message is missing or wrong.",
+    "http.encoding": "The message is packed in a way we do not accept.",
+    "http.entries": "The upload of entries is damaged.",
+    "http.expired": "The request came {late_s} seconds too late.",
+    "http.field": "The field {name} of the message is missing, or there twice.",
+    "http.lifetime": "A request may be valid for {max_s} seconds at most.",
+    "http.replayed": "A request by {key} was sent a second time.",
+    "http.signature": "The signature of the message is damaged.",
+    "http.signature_input": "What the message's signature covers is not what it must cover.",
+    "http.target": "The address in the request is not one we accept.",
+    "http.too_early": "The request is dated {ahead_s} seconds in the future: a clock is wrong.",
+    "http.too_long": "The message is longer than {max_bytes} bytes.",
+    "http.too_many_requests": "More than {max} requests came within a minute.",
+    "http.unknown_key": "The request is signed with a key of no member ({key}).",
+    "http.url": "This is not an address a node can have.",
+    "http.wrong_digest": "The message was changed on its way.",
+    "http.wrong_key": "The message is signed with another key than expected ({key}).",
+    "init.exists": "There is already something in {directory}.",
+    "instrument.unknown": "The charter uses an instrument that this program lacks ({hash}).",
     "keys.format": "This is not a key file of ours, or it is damaged.",
     "merkle.edge": "The stored summary of the log is damaged.",
     "merkle.hash_length": "A hash in the proof has the wrong length.",
     "merkle.proof_length": "The proof has the wrong number of hashes ({expected} were expected).",
-    "merkle.range": (
-        "The proof speaks of entries {start} to {end} of a log of {size}, which cannot be."
-    ),
+    "merkle.range": "The proof speaks of entries {start} to {end} of a log of {size}, which cannot "
+    "be.",
     "merkle.root_differs": "The proof does not lead to the root that was signed.",
     "mirror.log_signature": "The checkpoint of {origin} is not signed by that log's key.",
     "mirror.moved": "Our copy of that log has moved on; it is at {size} entries.",
     "mirror.no_checkpoint": "Entries came before the checkpoint they belong to.",
     "mirror.not_there": "The upload does not fit where our copy of that log stands.",
-    "mirror.quota": (
-        "The partner has sent more today than the charter allows ({entries_per_day} entries a day)."
-    ),
     "mirror.split_view": "The party that keeps {origin} has signed two different histories.",
     "mirrorwire.add_checkpoint": "The request to countersign a checkpoint is damaged.",
     "mirrorwire.excess": "The upload carries more than it announced.",
@@ -158,6 +185,7 @@ HAPPENED: Final[dict[str, str]] = {
     "mirrorwire.size": "The size in the mirror's answer is not a number we accept.",
     "mirrorwire.too_long": "The request is longer than {max_bytes} bytes.",
     "node.fault": "Something unexpected failed inside the node ({kind}).",
+    "node.running": "A node is already running on {directory}.",
     "node.stopping": "The node is stopping.",
     "note.bad_signature": "A signature by {key} is not valid.",
     "note.key_name": "A key has a name that keys may not have.",
@@ -168,12 +196,30 @@ HAPPENED: Final[dict[str, str]] = {
     "note.signature_line": "A signature line is damaged.",
     "note.too_long": "The signed text is longer than {max_bytes} bytes.",
     "note.vkey": "This is not a public key in its written form, or it is mistyped.",
+    "peer.closed": "The partner's node closed the connection early.",
+    "peer.connect": "The partner's node at {host} does not answer.",
     "peer.content": "The partner's node answered with something else than was asked for.",
+    "peer.digest": "The partner's answer was changed on its way.",
+    "peer.http": "The partner's node does not speak HTTP properly.",
+    "peer.plain_http": "{host} is not this machine, and outside it only encrypted connections are "
+    "used.",
+    "peer.redirect": (
+        "The partner's node sends us to another address (status {status}), which we do not follow."
+    ),
+    "peer.refused": "The partner's node refused (status {status}).",
+    "peer.resolve": "The name {host} is not known to the network.",
+    "peer.status": "The partner's node cannot answer now (status {status}).",
+    "peer.stranger": "The partner's node does not know us as a member, or its clock differs from "
+    "ours.",
+    "peer.timeout": "The partner's node took too long.",
+    "peer.tls": "No encrypted connection could be made with the partner's node.",
+    "peer.tls_pin": "The partner's node shows another certificate than the one agreed on.",
+    "peer.too_long": "The partner's answer is longer than {max_bytes} bytes.",
+    "peer.unsigned": "The partner's answer is not signed (status {status}).",
     "people.exists": "There is already somebody called {person}.",
     "people.last_keeper": "{person} is the last keeper of this node.",
-    "people.name": (
-        "{person} is not a name that can be used here: letters a to z, digits and hyphens."
-    ),
+    "people.name": "{person} is not a name that can be used here: letters a to z, digits and "
+    "hyphens.",
     "people.role": "There is no such role: {role}.",
     "people.unknown": "Nobody here is called {person}.",
     "policy.key_type": "A key in the trust file is of a kind it cannot use there.",
@@ -195,11 +241,13 @@ HAPPENED: Final[dict[str, str]] = {
     "proof.index": "The proof does not say which entry it is about.",
     "proof.no_checkpoint": "The proof has no checkpoint.",
     "proof.too_long": "The proof is longer than {max_bytes} bytes.",
+    "quota.entries": "The partner has sent more today than the charter allows ({entries_per_day} "
+    "entries a day).",
     "record.act": "What the record says of the act (“act”) is not of the form it must have.",
+    "record.ambiguous": "{record} fits more than one record.",
     "record.at": "What the record says of the time (“at”) is not of the form it must have.",
-    "record.bodies": (
-        "What the record says of its contents (“bodies”) is not of the form it must have."
-    ),
+    "record.bodies": "What the record says of its contents (“bodies”) is not of the form it must "
+    "have.",
     "record.by": "What the record says of who signs (“by”) is not of the form it must have.",
     "record.case": "What the record says of the case (“case”) is not of the form it must have.",
     "record.cav": "What the record says of the caveat (“cav”) is not of the form it must have.",
@@ -209,25 +257,28 @@ HAPPENED: Final[dict[str, str]] = {
         "What the record says of the time allowed (“due_in”) is not of the form it must have."
     ),
     "record.from": "What the record says of the sender (“from”) is not of the form it must have.",
-    "record.gen": (
-        "What the record says of the log's generation (“gen”) is not of the form it must have."
-    ),
+    "record.gen": "What the record says of the log's generation (“gen”) is not of the form it "
+    "must have.",
     "record.id": "What the record says of its id (“id”) is not of the form it must have.",
     "record.id_taken": "Another record with this id is already in the log, at {index}.",
-    "record.inst": (
-        "What the record says of the instrument (“inst”) is not of the form it must have."
-    ),
+    "record.inst": "What the record says of the instrument (“inst”) is not of the form it must "
+    "have.",
     "record.kind": "This is not a record.",
     "record.missing_field": "The record lacks a field that it must have.",
+    "record.name": "{record} does not name a record: give its hash, or party and number.",
     "record.one_line": "A record is one line, and this is not.",
-    "record.seen": (
-        "What the record says of what had been seen (“seen”) is not of the form it must have."
-    ),
+    "record.seen": "What the record says of what had been seen (“seen”) is not of the form it must "
+    "have.",
     "record.signers": "The record is not signed by exactly those whom it names.",
     "record.to": "What the record says of the recipients (“to”) is not of the form it must have.",
     "record.too_long": "The record is longer than {max_bytes} bytes.",
     "record.type": "What the record says of its type (“type”) is not of the form it must have.",
+    "record.unknown": "There is no record {record} here.",
     "record.unknown_field": "The record has a field that records do not have.",
+    "say.automatic": "Records of the type {type} are written by the node itself.",
+    "say.no_recipient": "A sealed content needs somebody it is sealed to.",
+    "say.type": "The charter does not allow records of the type {type}.",
+    "say.which_desk": "{person} sits at several desks or at none.",
     "seal.blob": "The stored content is not the one the record names.",
     "seal.commitment": "The content is not what the record commits to.",
     "seal.inner": "The label inside the content is damaged.",
@@ -235,15 +286,18 @@ HAPPENED: Final[dict[str, str]] = {
     "seal.not_this_record": "This content was made for another record.",
     "seal.padding": "The filling after the content is not what it must be.",
     "seal.part": "The record has no such part.",
+    "seal.readers": "A content can be sealed to 1 to {max} desks.",
     "seal.salt": "The salt of a content is not 32 bytes.",
+    "serve.address": "The node cannot listen at {host}, port {port}.",
+    "serve.failed": "The node's door to its partners did not open.",
+    "serve.tls": "The node's certificate or its key cannot be used.",
     "split.format": "This is not a proof of two histories, or it is damaged.",
     "split.no_contradiction": "The two checkpoints do not contradict each other.",
     "store.absent": "The node's database is not where it should be.",
     "store.beyond": "The log does not reach that far.",
     "store.corrupt": "The node's database is damaged.",
-    "store.dead": (
-        "The disk failed while something was being stored, so this node stores nothing more."
-    ),
+    "store.dead": "The disk failed while something was being stored, so this node stores nothing "
+    "more.",
     "store.disk_full": "The disk is full.",
     "store.duplicate_id": "A record with this id is already in the log.",
     "store.evidence_size": "The evidence is longer than {max_bytes} bytes.",
@@ -309,11 +363,31 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "age.wrong_passphrase",
     ),
     "It stays sealed. Ask for a file made with the usual setting.": ("age.work_factor",),
+    "Its record and proof are kept. It may still come; the log of this node says what it lacks.": (
+        "blob.absent",
+    ),
     "Nothing is lost. The sending node goes on from there by itself.": (
         "blob.offset",
         "feed.unsteady",
         "mirror.moved",
         "mirror.not_there",
+    ),
+    "Nothing was confirmed. If it was read out correctly, stop: somebody may stand between you.": (
+        "channel.fingerprint",
+    ),
+    "Nothing was signed. Give the root key files of this party, as many as it requires.": (
+        "channel.foreign_root",
+        "channel.roots",
+    ),
+    "Both histories are kept as evidence and can be shown. Agree by voice on a new channel.": (
+        "channel.frozen",
+    ),
+    "Nothing was sent. Have each party accept the charter, then compare the fingerprint.": (
+        "channel.incomplete",
+    ),
+    "Nothing was signed. Ask for a charter made from the card this node gives.": (
+        "channel.not_ours",
+        "channel.other_card",
     ),
     "Nothing was sent. Compare the fingerprint by voice, then give “channel confirm”.": (
         "channel.unconfirmed",
@@ -326,8 +400,8 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "trust.not_a_member",
         "trust.unknown_desk",
     ),
-    "Nothing was signed, for a wrong date cannot be taken back. Set the clock right; the "
-    "node goes on by itself.": ("clock.backwards",),
+    "Nothing was signed, for a wrong date cannot be taken back. Set the clock "
+    "right; the node goes on by itself.": ("clock.backwards",),
     "Nothing was started and nothing changed. Correct the settings file of the node.": (
         "config.bad_value",
         "config.toml",
@@ -346,8 +420,8 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "decide.role",
         "people.last_keeper",
     ),
-    "Nothing was sent and nothing changed. Name a desk where this person sits, or another "
-    "person.": ("decide.not_your_desk",),
+    "Nothing was sent and nothing changed. Name a desk where this person sits, or "
+    "another person.": ("decide.not_your_desk",),
     "Nothing was sent and nothing changed. Say who is acting with “--as”.": (
         "decide.stranger",
         "people.unknown",
@@ -355,10 +429,10 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "It is kept and was sent, but it is not a receipt. Ask the partner to look at its node.": (
         "feed.no_cosignature",
     ),
-    "Sign nothing more with this node. Its data are older than what it has said; see how to "
-    "restore a node.": ("feed.partner_ahead",),
-    "It is kept and countersigned as received, but it changes nothing. Its author can say "
-    "it again, properly.": (
+    "Sign nothing more with this node. Its data are older than what it has said; "
+    "see how to restore a node.": ("feed.partner_ahead",),
+    "It is kept and countersigned as received, but it changes nothing. Its author "
+    "can say it again, properly.": (
         "fold.again",
         "fold.at",
         "fold.author",
@@ -368,19 +442,44 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "fold.seen",
         "fold.signature",
     ),
-    "Nothing was judged and nothing is lost. Bring this program up to date.": ("fold.version",),
-    "What came before is kept. It goes on tomorrow, or after both parties have changed the "
-    "charter.": ("mirror.quota",),
+    "Nothing was judged and nothing is lost. Bring this program up to date.": (
+        "fold.version",
+        "instrument.unknown",
+    ),
+    "Nothing is lost. Compare the clocks of both nodes and the keys in the charter.": (
+        "http.expired",
+        "http.too_early",
+        "peer.stranger",
+    ),
+    "Nothing was sent. Give an address that begins with https.": (
+        "http.url",
+        "peer.plain_http",
+    ),
+    "Nothing was sent to it. Call the partner by voice before you do anything else.": (
+        "http.wrong_key",
+        "peer.tls",
+        "peer.tls_pin",
+        "peer.unsigned",
+    ),
+    "Nothing was touched. Choose an empty directory.": ("init.exists",),
     "Everything accepted until now is kept. Look at the node's log and report the code.": (
         "node.fault",
     ),
+    "Nothing changed. Use the node that runs, or stop it first.": ("node.running",),
     "Everything accepted until now is kept. Give the command again when the node is running.": (
         "node.stopping",
     ),
-    "It may be genuine, but nobody you trust vouches for it. Give the keys you trust with "
-    "“--trust”.": (
+    "It may be genuine, but nobody you trust vouches for it. Give the keys you "
+    "trust with “--trust”.": (
         "note.no_known_key",
         "policy.no_log",
+    ),
+    "What you said is kept and is sent by itself as soon as the partner answers.": (
+        "peer.closed",
+        "peer.connect",
+        "peer.resolve",
+        "peer.status",
+        "peer.timeout",
     ),
     "Nothing changed. Choose another and try again.": (
         "people.exists",
@@ -390,10 +489,31 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "It is not a receipt yet. Wait for the partner's countersignature and try again.": (
         "policy.quorum",
     ),
+    "What came before is kept. It goes on tomorrow, or after both parties have "
+    "changed the charter.": ("quota.entries",),
+    "Nothing changed. “log” shows the records and their names.": (
+        "record.ambiguous",
+        "record.name",
+        "record.unknown",
+    ),
     "What was said first stays. Give the new record another id.": ("record.id_taken",),
     "Nothing was stored. Put what is long into the body, not into the record.": (
         "record.too_long",
         "tiles.entry_too_long",
+    ),
+    "Nothing was sent and nothing changed. “channel show” says which types the charter allows.": (
+        "say.automatic",
+        "say.type",
+    ),
+    "Nothing was sent and nothing changed. Say which desk, and to whom with “--to”.": (
+        "say.no_recipient",
+        "say.which_desk",
+        "seal.readers",
+    ),
+    "The node did not start. Choose another port, or stop what uses this one.": ("serve.address",),
+    "The node did not start and nothing changed. Check certificate, key and who may read them.": (
+        "serve.failed",
+        "serve.tls",
     ),
     "Nothing is shown against anybody. Both checkpoints can be of one history.": (
         "split.no_contradiction",
@@ -403,8 +523,8 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "store.corrupt",
         "store.foreign",
     ),
-    "Everything accepted until now is kept. Stop the node, look at the disk, start it and "
-    "run “convenio fsck”.": ("store.dead",),
+    "Everything accepted until now is kept. Stop the node, look at the disk, start "
+    "it and run “convenio fsck”.": ("store.dead",),
     "Nothing is half stored. Make room; the node goes on by itself or when started again.": (
         "store.disk_full",
     ),
