@@ -22,6 +22,12 @@ from convenio.store.schema import RUN_BITS, slot_key, tile_key
 _PROGRESS_EVERY: Final = 64  # tiles
 _TREE: Final = "SELECT size, root, checkpoint, edge FROM tree WHERE log = ?"
 _SLOTS: Final = "SELECT key, leaves FROM slot WHERE key >= ? AND key < ? ORDER BY key"
+# Own log: each entry below the head has one id. Mirror: none has.
+_PLACES: Final = (
+    "SELECT own * size = (SELECT count(DISTINCT idx) FROM record WHERE log = ?1 AND idx < size)"
+    " AND own * size = (SELECT count(*) FROM record WHERE log = ?1)"
+    " FROM log JOIN tree ON tree.log = log.id WHERE log.id = ?1"
+)
 _CLAIMS: Final = {
     "check.pending": "SELECT size, root FROM pending WHERE log = ? AND size > ? AND size <= ?",
     "check.cosigned": "SELECT size, root FROM cosignature WHERE log = ? AND size > ? AND size <= ?",
@@ -97,6 +103,8 @@ class Examination:
                 progress(self._origin, end, self._stored)
         if self._edge.encode() != self._raw:
             yield self._finding("check.edge", self._stored)
+        if self._database.read(_PLACES, self._log) != [(1,)]:
+            yield self._finding("check.ids", self._head[0])
 
     def _leaves(self, first: int, end: int) -> list[bytes]:
         leaves: list[bytes] = []

@@ -113,9 +113,6 @@ CREATE TRIGGER record_fixed BEFORE UPDATE ON record
 BEGIN SELECT RAISE(ABORT, 'a record keeps its place'); END;
 CREATE TRIGGER record_kept BEFORE DELETE ON record
 BEGIN SELECT RAISE(ABORT, 'a record is never forgotten'); END;
-CREATE TRIGGER record_once BEFORE INSERT ON record
-WHEN EXISTS (SELECT 1 FROM record WHERE log = NEW.log AND id = NEW.id)
-BEGIN SELECT RAISE(ABORT, 'a record is in its log once'); END;
 
 CREATE TRIGGER tile_fixed BEFORE UPDATE ON tile
 BEGIN SELECT RAISE(ABORT, 'a full tile never changes'); END;
