@@ -15,13 +15,19 @@ from convenio.core.errors import MalformedError, UnavailableError
 from convenio.core.merkle import RightEdge, leaf_hash
 from convenio.core.tiles import WIDTH, tile_hash
 from convenio.store.api import Finding, Progress
-from convenio.store.database import Database, Row
-from convenio.store.rows import edge_at
-from convenio.store.schema import entry_key, tile_key
+from convenio.store.database import Database
+from convenio.store.rows import count_entries, edge_at, read_entries, slots_of
+from convenio.store.schema import RUN_BITS, slot_key, tile_key
 
 _PROGRESS_EVERY: Final = 64  # tiles
 _TREE: Final = "SELECT size, root, checkpoint, edge FROM tree WHERE log = ?"
-_ROWS: Final = "SELECT key - ?1, leaf, entry FROM entry WHERE key >= ?2 AND key < ?3 ORDER BY key"
+_SLOTS: Final = "SELECT key, leaves FROM slot WHERE key >= ? AND key < ? ORDER BY key"
+# Own log: each entry below the head has one id. Mirror: none has.
+_PLACES: Final = (
+    "SELECT own * size = (SELECT count(DISTINCT idx) FROM record WHERE log = ?1 AND idx < size)"
+    " AND own * size = (SELECT count(*) FROM record WHERE log = ?1)"
+    " FROM log JOIN tree ON tree.log = log.id WHERE log.id = ?1"
+)
 _CLAIMS: Final = {
     "check.pending": "SELECT size, root FROM pending WHERE log = ? AND size > ? AND size <= ?",
     "check.cosigned": "SELECT size, root FROM cosignature WHERE log = ? AND size > ? AND size <= ?",
@@ -40,35 +46,19 @@ def examine_edge(db: sqlite3.Connection, origin: str, log: int) -> list[Finding]
 def _end_findings(db: sqlite3.Connection, origin: str, log: int) -> Iterator[Finding]:
     size, root, checkpoint, raw = db.execute(_TREE, (log,)).fetchone()
     yield from checkpoint_findings(origin, size, root, checkpoint)
-    stored = _count(db, log)
+    stored = count_entries(db, log)
     if stored < size:
         yield Finding(origin, "check.entries", stored)
         return
-    last = stored // WIDTH * WIDTH
-    for index, leaf, entry in db.execute(_ROWS, _range(log, last, stored)):
-        if leaf_hash(entry) != leaf:
-            yield Finding(origin, "check.leaf", index)
     try:
         edge, signed = edge_at(db, log, stored), edge_at(db, log, size)
     except UnavailableError:
-        yield Finding(origin, "check.tile", last)
+        yield Finding(origin, "check.tile", stored // WIDTH * WIDTH)
         return
     if edge.encode() != raw:
         yield Finding(origin, "check.edge", stored)
     if signed.root() != root:
         yield Finding(origin, "check.root", size)
-
-
-def _count(db: sqlite3.Connection, log: int) -> int:
-    first = entry_key(log, 0)
-    (last,) = db.execute(
-        "SELECT max(key) FROM entry WHERE key >= ? AND key < ?", (first, entry_key(log + 1, 0))
-    ).fetchone()
-    return 0 if last is None else int(last) - first + 1
-
-
-def _range(log: int, start: int, end: int) -> tuple[int, int, int]:
-    return entry_key(log, 0), entry_key(log, start), entry_key(log, end)
 
 
 def checkpoint_findings(
@@ -103,21 +93,28 @@ class Examination:
         yield from checkpoint_findings(self._origin, *self._head)
         for first in range(0, self._stored, WIDTH):
             end = min(first + WIDTH, self._stored)
-            rows = self._database.read(_ROWS, *_range(self._log, first, end))
-            if len(rows) != end - first:
+            try:
+                leaves = self._leaves(first, end)
+            except UnavailableError:
                 yield self._finding("check.entries", first)
                 return
-            yield from self._block(rows, first, end)
+            yield from self._block(leaves, first, end)
             if progress and (end == self._stored or first // WIDTH % _PROGRESS_EVERY == 0):
                 progress(self._origin, end, self._stored)
         if self._edge.encode() != self._raw:
             yield self._finding("check.edge", self._stored)
+        if self._database.read(_PLACES, self._log) != [(1,)]:
+            yield self._finding("check.ids", self._head[0])
 
-    def _block(self, rows: list[Row], first: int, end: int) -> Iterator[Finding]:
-        leaves = [leaf_hash(entry) for _, _, entry in rows]
-        for leaf, (index, stored, _) in zip(leaves, rows, strict=True):
-            if leaf != stored:
-                yield self._finding("check.leaf", index)
+    def _leaves(self, first: int, end: int) -> list[bytes]:
+        leaves: list[bytes] = []
+        while first + len(leaves) < end:
+            with self._database.reading() as db:
+                entries = read_entries(db, self._log, first + len(leaves), end)
+            leaves += [leaf_hash(entry) for entry in entries]
+        return leaves
+
+    def _block(self, leaves: list[bytes], first: int, end: int) -> Iterator[Finding]:
         for code, size, root in self._claims(first, end):
             if size > self._edge.size:
                 self._edge = self._edge.extend(leaves[self._edge.size - first : size - first])
@@ -146,6 +143,8 @@ class Examination:
         )
         if rows != [(root, data)]:
             yield self._finding("check.tile", index << (8 * (level + 1)))
+        if level == 1:
+            yield from self._slots(index)
         if len(self._above) == level + 1:
             self._above.append([])
         above = self._above[level + 1]
@@ -153,6 +152,17 @@ class Examination:
         if len(above) == WIDTH:
             self._above[level + 1] = []
             yield from self._tile(level + 1, index // WIDTH, above)
+
+    def _slots(self, run: int) -> Iterator[Finding]:
+        keys = slot_key(self._log, run, 0), slot_key(self._log, run + 1, 0)
+        with self._database.reading() as db:
+            rows = db.execute(_SLOTS, keys).fetchall()
+            try:
+                same = rows == slots_of(db, self._log, run)
+            except UnavailableError:
+                return  # a tile is missing, which was said
+        if not same:
+            yield self._finding("check.slot", run << RUN_BITS)
 
     def _finding(self, code: str, index: int) -> Finding:
         return Finding(self._origin, code, index)

@@ -6,14 +6,23 @@ Works on a connection and opens no transaction; `sqlite.SqliteStore` says what i
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from convenio.core.errors import MalformedError, UnavailableError
 from convenio.core.merkle import HASH, RightEdge, edge_of, leaf_hash
-from convenio.core.tiles import WIDTH, TileReader, tile_hash
-from convenio.store.api import MAX_ENTRY_BYTES
-from convenio.store.schema import entry_key, tile_key
+from convenio.core.tiles import (
+    FULL_TILE_BYTES,
+    WIDTH,
+    TileReader,
+    format_bundle,
+    parse_bundle,
+    tile_hash,
+)
+from convenio.store.schema import RUN_BITS, entry_key, slot_key, tile_key
+
+PIECE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,76 +60,206 @@ def write_tree(db: sqlite3.Connection, log: int, tree: Tree) -> None:
     )
 
 
-def grow(
-    db: sqlite3.Connection,
-    log: int,
-    edge: RightEdge,
-    entries: Sequence[tuple[bytes | None, bytes]],
-) -> RightEdge:
+def grow(db: sqlite3.Connection, log: int, edge: RightEdge, entries: Sequence[bytes]) -> RightEdge:
     """The entries are stored behind `edge`. Returns the edge made of what was read back.
 
     A bit that flips between memory and the page is found here, before anybody signs a root over
     it: that is how a public log once died. Step (3) of docs/spec/store.md, Appending.
+    Raises:  UnavailableError: store.corrupt, what was read back differs.
     """
-    first = entry_key(log, edge.size)
-    if any(len(entry) > MAX_ENTRY_BYTES for _, entry in entries):
-        raise RuntimeError("an entry is longer than a bundle can hold")
-    db.executemany(
-        "INSERT INTO entry (key, leaf, id, entry) VALUES (?, ?, ?, ?)",
-        [(key, leaf_hash(entry), id_, entry) for key, (id_, entry) in enumerate(entries, first)],
-    )
-    leaves = _read_back(db, first, len(entries))
-    grown = edge.extend(leaves)
-    for index in range(edge.size // WIDTH, grown.size // WIDTH):
-        _complete(db, log, 0, index)
-    return grown
+    at = 0
+    while at < len(entries):
+        part = entries[at : at + WIDTH - edge.size % WIDTH]
+        _insert(db, log, edge.size, part)
+        if (back := read_entries(db, log, edge.size, edge.size + len(part))) != list(part):
+            raise UnavailableError("store.corrupt")
+        edge = _extend(db, log, edge, [leaf_hash(entry) for entry in back])
+        at += len(part)
+    return edge
 
 
-def _read_back(db: sqlite3.Connection, first: int, count: int) -> list[bytes]:
-    rows = db.execute(
-        "SELECT leaf, entry FROM entry WHERE key >= ? AND key < ? ORDER BY key",
-        (first, first + count),
-    )
-    leaves = [leaf for leaf, entry in rows if leaf_hash(entry) == leaf]
-    if len(leaves) != count:
-        raise UnavailableError("store.corrupt")
-    return leaves
+def _insert(db: sqlite3.Connection, log: int, start: int, entries: Sequence[bytes]) -> None:
+    for first, piece in _pieces(start, entries):
+        db.execute(
+            "INSERT INTO piece VALUES (?, ?, ?)",
+            (entry_key(log, first), len(piece), format_bundle(piece)),
+        )
 
 
-def _complete(db: sqlite3.Connection, log: int, level: int, index: int) -> None:
-    hashes = read_tile(db, log, level, index, WIDTH, stored=False)
+def _pieces(start: int, entries: Sequence[bytes]) -> Iterator[tuple[int, list[bytes]]]:
+    """The entries in pieces of some 64 KiB, so that one entry can be read without a megabyte."""
+    piece: list[bytes] = []
+    length = 0
+    for entry in entries:
+        if piece and length + len(entry) > PIECE_BYTES:
+            yield start, piece
+            start, piece, length = start + len(piece), [], 0
+        piece.append(entry)
+        length += len(entry) + 2
+    if piece:
+        yield start, piece
+
+
+def _extend(
+    db: sqlite3.Connection, log: int, edge: RightEdge, leaves: Sequence[bytes]
+) -> RightEdge:
+    """The edge with these leaves, which end at or before the next tile's end; tiles completed."""
+    index = edge.size // WIDTH
+    if len(leaves) == WIDTH:
+        hashes = b"".join(leaves)
+        root = tile_hash(hashes)
+        tiles = RightEdge(index, edge.hashes).append(root)  # one level-8 subtree more
+        edge = RightEdge(tiles.size * WIDTH, tiles.hashes)
+        _complete(db, log, 0, index, hashes, root)
+        return edge
+    edge = edge.extend(leaves)
+    if edge.size % WIDTH == 0:
+        hashes = _hashes_below(db, log, 0, index, WIDTH)
+        _complete(db, log, 0, index, hashes, tile_hash(hashes))
+    return edge
+
+
+def _complete(  # noqa: PLR0913, PLR0917 - which log, which tile, and what it is
+    db: sqlite3.Connection, log: int, level: int, index: int, hashes: bytes, root: bytes
+) -> None:
     db.execute(
         "INSERT INTO tile (key, root, hashes) VALUES (?, ?, ?)",
-        (tile_key(log, level, index), tile_hash(hashes), hashes),
+        (tile_key(log, level, index), root, hashes),
     )
+    if level == 1:
+        db.executemany("INSERT INTO slot VALUES (?, ?)", slots_of(db, log, index))
     if (index + 1) % WIDTH == 0:
-        _complete(db, log, level + 1, index // WIDTH)
+        above = _hashes_below(db, log, level + 1, index // WIDTH, WIDTH)
+        _complete(db, log, level + 1, index // WIDTH, above, tile_hash(above))
 
 
-def read_tile(  # noqa: PLR0913 - which log and which tile
-    db: sqlite3.Connection, log: int, level: int, index: int, width: int, *, stored: bool = True
-) -> bytes:
-    """The hashes of a tile. stored: take a full one from its row, else from the rows below it.
+def read_entries(db: sqlite3.Connection, log: int, start: int, end: int) -> list[bytes]:
+    """Entries from `start`, at least one and at most up to `end`; the caller asks for the rest.
+
+    Raises:  UnavailableError: store.corrupt, they are not there or not in order.
+    """
+    rows = db.execute(
+        "SELECT key - ?1, count, bundle FROM piece WHERE key >= coalesce("
+        "(SELECT max(key) FROM piece WHERE key <= ?2 AND key >= ?1), ?2) AND key < ?3"
+        " ORDER BY key LIMIT ?4",
+        (entry_key(log, 0), entry_key(log, start), entry_key(log, end), WIDTH),
+    ).fetchall()
+    found: list[bytes] = []
+    at = start
+    for first, count, bundle in rows:
+        skipped = at - first
+        if not 0 <= skipped < count or (found and skipped):
+            raise UnavailableError("store.corrupt")
+        found += _unbundle(bundle, count)[skipped : end - first]
+        at = start + len(found)
+    if not found and start < end:
+        raise UnavailableError("store.corrupt")
+    return found
+
+
+def _unbundle(bundle: bytes, count: int) -> list[bytes]:
+    try:
+        return parse_bundle(bundle, count)
+    except MalformedError as error:
+        raise UnavailableError("store.corrupt") from error
+
+
+def count_entries(db: sqlite3.Connection, log: int) -> int:
+    """How many entries of a log are stored."""
+    row = db.execute(
+        "SELECT key - ?1 + count FROM piece WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1",
+        (entry_key(log, 0), entry_key(log + 1, 0)),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def read_tile(db: sqlite3.Connection, log: int, level: int, index: int, width: int) -> bytes:
+    """The hashes of a tile: a full one from its row, a partial one from what lies below it.
 
     Raises:  UnavailableError: store.corrupt, rows are missing.
     """
-    if stored and width == WIDTH:
-        key = tile_key(log, level, index)
-        rows: Iterable[tuple[bytes]] = db.execute("SELECT hashes FROM tile WHERE key = ?", (key,))
-    elif level == 0:
-        first = entry_key(log, index * WIDTH)
-        rows = db.execute(
-            "SELECT leaf FROM entry WHERE key >= ? AND key < ? ORDER BY key", (first, first + width)
-        )
-    else:
-        first = tile_key(log, level - 1, index * WIDTH)
-        rows = db.execute(
-            "SELECT root FROM tile WHERE key >= ? AND key < ? ORDER BY key", (first, first + width)
-        )
-    data = b"".join(part for (part,) in rows)
-    if len(data) != width * HASH:
+    if width < WIDTH:
+        return _hashes_below(db, log, level, index, width)
+    key = tile_key(log, level, index)
+    row = db.execute("SELECT hashes FROM tile WHERE key = ?", (key,)).fetchone()
+    if row is None or len(row[0]) != FULL_TILE_BYTES:
         raise UnavailableError("store.corrupt")
-    return data
+    return bytes(row[0])
+
+
+def _hashes_below(db: sqlite3.Connection, log: int, level: int, index: int, width: int) -> bytes:
+    if level == 0:
+        start = index * WIDTH
+        leaves: list[bytes] = []
+        while len(leaves) < width:
+            entries = read_entries(db, log, start + len(leaves), start + width)
+            leaves += [leaf_hash(entry) for entry in entries]
+        return b"".join(leaves)
+    first = tile_key(log, level - 1, index * WIDTH)
+    rows = db.execute(
+        "SELECT root FROM tile WHERE key >= ? AND key < ? ORDER BY key", (first, first + width)
+    )
+    hashes = b"".join(root for (root,) in rows)
+    if len(hashes) != width * HASH:
+        raise UnavailableError("store.corrupt")
+    return hashes
+
+
+# --- finding a leaf ---
+
+
+def slots_of(db: sqlite3.Connection, log: int, run: int) -> list[tuple[int, bytes]]:
+    """The rows by which leaves of a whole run are found: 256, one for each first byte."""
+    slots = [bytearray() for _ in range(256)]
+    for tile in range(WIDTH):
+        hashes = read_tile(db, log, 0, run * WIDTH + tile, WIDTH)
+        for place in range(WIDTH):
+            at = place * HASH
+            slots[hashes[at]] += hashes[at + 1 : at + 7] + bytes((tile, place))
+    return [(slot_key(log, run, byte), bytes(slot)) for byte, slot in enumerate(slots)]
+
+
+def find_leaf(db: sqlite3.Connection, log: int, leaf: bytes, size: int) -> int | None:
+    """The first of `size` entries that has this leaf hash.
+
+    One row for each whole run, then the tiles of the last, then the entries of the last tile.
+    """
+    whole = size >> RUN_BITS
+    for run in range(whole):
+        for index in _in_slot(db, log, run, leaf):
+            if _leaf_at(db, log, index) == leaf:
+                return index
+    for tile in range(whole * WIDTH, -(-size // WIDTH)):
+        width = min(WIDTH, size - tile * WIDTH)
+        place = _place(read_tile(db, log, 0, tile, width), leaf, HASH)
+        if place is not None:
+            return tile * WIDTH + place
+    return None
+
+
+def _in_slot(db: sqlite3.Connection, log: int, run: int, leaf: bytes) -> Iterator[int]:
+    row = db.execute(
+        "SELECT leaves FROM slot WHERE key = ?", (slot_key(log, run, leaf[0]),)
+    ).fetchone()
+    if row is None:
+        raise UnavailableError("store.corrupt")
+    slot, start = bytes(row[0]), 0
+    while (place := _place(slot, leaf[1:7], 8, start)) is not None:
+        yield run << RUN_BITS | int.from_bytes(slot[place * 8 + 6 : place * 8 + 8], "big")
+        start = place + 1
+
+
+def _place(rows: bytes, wanted: bytes, width: int, start: int = 0) -> int | None:
+    """Which of the rows of `width` bytes, from row `start` on, begins with `wanted`."""
+    at = rows.find(wanted, start * width)
+    while at >= 0 and at % width:
+        at = rows.find(wanted, at + 1)
+    return None if at < 0 else at // width
+
+
+def _leaf_at(db: sqlite3.Connection, log: int, index: int) -> bytes:
+    at = index % WIDTH * HASH
+    return read_tile(db, log, 0, index // WIDTH, WIDTH)[at : at + HASH]
 
 
 def reader_within(db: sqlite3.Connection, log: int, size: int) -> TileReader:
@@ -135,14 +274,21 @@ def edge_at(db: sqlite3.Connection, log: int, size: int) -> RightEdge:
 
 def cut(db: sqlite3.Connection, log: int, size: int, stored: int) -> None:
     """Entries and tiles beyond `size` are gone. Guards refuse it below the signed size."""
-    db.execute(
-        "DELETE FROM entry WHERE key >= ? AND key < ?",
-        (entry_key(log, size), entry_key(log, stored)),
-    )
-    level, count, kept = 0, stored // WIDTH, size // WIDTH
+    keys = (entry_key(log, size), entry_key(log, stored))
+    db.execute("DELETE FROM piece WHERE key >= ? AND key < ?", keys)
+    last = db.execute(
+        "SELECT key, count, bundle FROM piece WHERE key < ?1 AND key + count > ?1"
+        " AND key >= ?2 ORDER BY key DESC LIMIT 1",
+        (keys[0], max(keys[0] - WIDTH, entry_key(log, 0))),
+    ).fetchone()
+    if last:
+        kept = _unbundle(last[2], last[1])[: keys[0] - last[0]]
+        shorter = (len(kept), format_bundle(kept), last[0])
+        db.execute("UPDATE piece SET count = ?, bundle = ? WHERE key = ?", shorter)
+    level, count, whole = 0, stored // WIDTH, size // WIDTH
     while count:
-        db.execute(
-            "DELETE FROM tile WHERE key >= ? AND key < ?",
-            (tile_key(log, level, kept), tile_key(log, level, count)),
-        )
-        level, count, kept = level + 1, count // WIDTH, kept // WIDTH
+        tiles = (tile_key(log, level, whole), tile_key(log, level, count))
+        db.execute("DELETE FROM tile WHERE key >= ? AND key < ?", tiles)
+        level, count, whole = level + 1, count // WIDTH, whole // WIDTH
+    slots = (slot_key(log, size >> RUN_BITS, 0), slot_key(log, stored >> RUN_BITS, 0))
+    db.execute("DELETE FROM slot WHERE key >= ? AND key < ?", slots)

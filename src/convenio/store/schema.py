@@ -12,9 +12,9 @@ from typing import Final
 VERSION: Final = 1
 KIND: Final = 0x434E4C47  # "CNLG"
 
-INDEX_BITS: Final = 40  # key of an entry: log << 40 | index
+INDEX_BITS: Final = 40  # key of a piece: log << 40 | index of its first entry
 LEVEL_BITS: Final = 36  # key of a tile: log << 40 | level << 36 | index
-RUN_BITS: Final = 14  # the leaf index is sorted within runs of 16,384, so that it grows in place
+RUN_BITS: Final = 16  # a run is 65,536 leaves; key of a slot: log << 40 | run << 8 | first byte
 
 SCRIPT: Final = f"""
 CREATE TABLE log (
@@ -30,15 +30,19 @@ CREATE TABLE tree (
   checkpoint BLOB NOT NULL, edge BLOB NOT NULL
 );
 
--- id: of the record, in own logs. The entry comes last, so that hashes are read without it.
-CREATE TABLE entry (
-  key INTEGER PRIMARY KEY, leaf BLOB NOT NULL, id BLOB, entry BLOB NOT NULL
-);
-CREATE INDEX entry_leaf ON entry (key >> {RUN_BITS}, substr(leaf, 1, 8));
-CREATE INDEX entry_id ON entry (id) WHERE id IS NOT NULL;
+-- Entries as they came, in pieces of a bundle (C2SP tlog-tiles). A piece lies within one bundle.
+CREATE TABLE piece (key INTEGER PRIMARY KEY, count INTEGER NOT NULL, bundle BLOB NOT NULL);
+
+-- Where the record with an id is; own logs only.
+CREATE TABLE record (
+  log INTEGER NOT NULL, id BLOB NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (log, id)
+) WITHOUT ROWID;
 
 -- Full tiles of hashes. root: of the tile, its one hash in the tile above.
 CREATE TABLE tile (key INTEGER PRIMARY KEY, root BLOB NOT NULL, hashes BLOB NOT NULL);
+
+-- Leaf hashes of a whole run that begin with one byte: next 6 bytes and place in the run, each.
+CREATE TABLE slot (key INTEGER PRIMARY KEY, leaves BLOB NOT NULL);
 
 CREATE TABLE pending (
   log INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, checkpoint BLOB NOT NULL,
@@ -76,29 +80,39 @@ WHEN NEW.log <> OLD.log OR NEW.size < OLD.size OR (NEW.size = OLD.size AND NEW.r
 BEGIN SELECT RAISE(ABORT, 'a tree only grows'); END;
 CREATE TRIGGER tree_full BEFORE UPDATE ON tree
 WHEN NEW.size > OLD.size
- AND NOT EXISTS (SELECT 1 FROM entry WHERE key = (NEW.log << {INDEX_BITS}) + NEW.size - 1)
-BEGIN SELECT RAISE(ABORT, 'a tree ends at its last entry'); END;
+ AND NOT coalesce((
+   SELECT key + count >= (NEW.log << {INDEX_BITS}) + NEW.size FROM piece
+   WHERE key < (NEW.log << {INDEX_BITS}) + NEW.size AND key >= NEW.log << {INDEX_BITS}
+   ORDER BY key DESC LIMIT 1), 0)
+BEGIN SELECT RAISE(ABORT, 'a tree is not larger than its entries'); END;
 CREATE TRIGGER tree_kept BEFORE DELETE ON tree
 BEGIN SELECT RAISE(ABORT, 'a tree is never deleted'); END;
 CREATE TRIGGER tree_new BEFORE INSERT ON tree
 WHEN NEW.size <> 0 OR EXISTS (SELECT 1 FROM tree WHERE log = NEW.log)
 BEGIN SELECT RAISE(ABORT, 'a tree starts empty, once'); END;
 
-CREATE TRIGGER entry_fixed BEFORE UPDATE ON entry
+CREATE TRIGGER piece_fixed BEFORE UPDATE ON piece
+WHEN NEW.key <> OLD.key OR NEW.count >= OLD.count
+  OR NEW.bundle <> substr(OLD.bundle, 1, length(NEW.bundle))
+  OR (NEW.key & ((1 << {INDEX_BITS}) - 1)) + NEW.count
+     < (SELECT size FROM tree WHERE log = NEW.key >> {INDEX_BITS})
 BEGIN SELECT RAISE(ABORT, 'an entry never changes'); END;
-CREATE TRIGGER entry_kept BEFORE DELETE ON entry
+CREATE TRIGGER piece_kept BEFORE DELETE ON piece
 WHEN (OLD.key & ((1 << {INDEX_BITS}) - 1))
    < (SELECT size FROM tree WHERE log = OLD.key >> {INDEX_BITS})
 BEGIN SELECT RAISE(ABORT, 'a signed entry is never deleted'); END;
-CREATE TRIGGER entry_next BEFORE INSERT ON entry
-WHEN EXISTS (SELECT 1 FROM entry WHERE key = NEW.key)
-  OR ((NEW.key & ((1 << {INDEX_BITS}) - 1)) > 0
-      AND NOT EXISTS (SELECT 1 FROM entry WHERE key = NEW.key - 1))
-BEGIN SELECT RAISE(ABORT, 'an entry comes after the last one'); END;
-CREATE TRIGGER entry_once BEFORE INSERT ON entry
-WHEN NEW.id IS NOT NULL AND EXISTS (
-  SELECT 1 FROM entry WHERE id = NEW.id AND key >> {INDEX_BITS} = NEW.key >> {INDEX_BITS})
-BEGIN SELECT RAISE(ABORT, 'a record is in its log once'); END;
+CREATE TRIGGER piece_next BEFORE INSERT ON piece
+WHEN NEW.count < 1 OR NEW.key <> coalesce((
+  SELECT key + count FROM piece
+  WHERE key >= NEW.key >> {INDEX_BITS} << {INDEX_BITS}
+    AND key < ((NEW.key >> {INDEX_BITS}) + 1) << {INDEX_BITS}
+  ORDER BY key DESC LIMIT 1), NEW.key >> {INDEX_BITS} << {INDEX_BITS})
+BEGIN SELECT RAISE(ABORT, 'entries come after the last one'); END;
+
+CREATE TRIGGER record_fixed BEFORE UPDATE ON record
+BEGIN SELECT RAISE(ABORT, 'a record keeps its place'); END;
+CREATE TRIGGER record_kept BEFORE DELETE ON record
+BEGIN SELECT RAISE(ABORT, 'a record is never forgotten'); END;
 
 CREATE TRIGGER tile_fixed BEFORE UPDATE ON tile
 BEGIN SELECT RAISE(ABORT, 'a full tile never changes'); END;
@@ -141,10 +155,15 @@ BEGIN SELECT RAISE(ABORT, 'evidence is never replaced'); END;
 
 
 def entry_key(log: int, index: int) -> int:
-    """The row of entry `index` of a log."""
+    """Where entry `index` of a log would lie, if a piece began with it."""
     return log << INDEX_BITS | index
 
 
 def tile_key(log: int, level: int, index: int) -> int:
     """The row of full tile `index` of `level` of a log."""
     return log << INDEX_BITS | level << LEVEL_BITS | index
+
+
+def slot_key(log: int, run: int, first_byte: int) -> int:
+    """The row of the leaf hashes of a run of a log that begin with a byte."""
+    return log << INDEX_BITS | run << 8 | first_byte

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from convenio.core.errors import ConflictError, ProofError, RefusedError, UnavailableError
-from convenio.core.merkle import EMPTY_ROOT, Reader, RightEdge, tree_root
+from convenio.core.merkle import EMPTY_ROOT, HASH, Reader, RightEdge, leaf_hash, tree_root
 from convenio.core.tiles import TileReader
 from convenio.store.api import (
     ID_BYTES,
@@ -34,13 +34,15 @@ from convenio.store.rows import (
     Tree,
     cut,
     edge_at,
+    find_leaf,
     grow,
+    read_entries,
     read_tile,
     read_tree,
     reader_within,
     write_tree,
 )
-from convenio.store.schema import INDEX_BITS, KIND, RUN_BITS, SCRIPT, VERSION, entry_key
+from convenio.store.schema import KIND, SCRIPT, VERSION
 
 _BATCH: Final = 256  # entries read at once: at most 17 MB
 _COSIGNED: Final = "SELECT size, root, name, key_id, line, at, taken_at, flagged FROM cosignature"
@@ -132,8 +134,8 @@ class SqliteStore:
             tree = read_tree(db, log)
             if tree.size != old_size:
                 raise ConflictError("store.moved", size=tree.size)
-            _refuse_known(db, log, [record_id for record_id, _ in entries])
-            edge = grow(db, log, tree.edge, entries)
+            _place(db, log, old_size, [record_id for record_id, _ in entries])
+            edge = grow(db, log, tree.edge, [entry for _, entry in entries])
             root = edge.root()
             head = Head(edge.size, root, sign(edge.size, root))
             write_tree(db, log, Tree(head.size, head.root, head.checkpoint, edge))
@@ -150,11 +152,9 @@ class SqliteStore:
     def find(self, origin: str, record_id: bytes) -> Stored | None:
         log = self._log(origin, own=True)
         rows = self._database.read(
-            "SELECT key, leaf, entry FROM entry INDEXED BY entry_id"
-            " WHERE id = ? AND key >= ? AND key < ?",
-            *(record_id, entry_key(log, 0), entry_key(log + 1, 0)),
+            "SELECT idx FROM record WHERE log = ? AND id = ?", log, record_id
         )
-        return next((_stored(row) for row in rows), None)
+        return next(self.entries(origin, rows[0][0], rows[0][0] + 1)) if rows else None
 
     # --- reading ---
 
@@ -163,24 +163,20 @@ class SqliteStore:
         return self._entries(log, max(start, 0), end)
 
     def _entries(self, log: int, start: int, end: int) -> Iterator[Stored]:
-        """No statement stays open between batches, so a slow reader holds nothing back."""
-        for first in range(start, end, _BATCH):
-            rows = self._database.read(
-                "SELECT key, leaf, entry FROM entry WHERE key >= ? AND key < ? ORDER BY key",
-                *(entry_key(log, first), entry_key(log, min(first + _BATCH, end))),
-            )
-            yield from map(_stored, rows)
+        """No statement stays open between yields, so a slow reader holds nothing back."""
+        while start < end:
+            with self._database.reading() as db:
+                found = read_entries(db, log, start, min(start + _BATCH, end))
+            for entry in found:
+                yield Stored(start, leaf_hash(entry), entry)
+                start += 1
 
     def find_leaf(self, origin: str, leaf: bytes) -> int | None:
         log, size = self._log(origin), self.head(origin).size
-        first, beyond = entry_key(log, 0), entry_key(log, size)
-        ((key,),) = self._database.read(
-            "WITH RECURSIVE run(n) AS (SELECT ? UNION ALL SELECT n + 1 FROM run WHERE n < ?)"
-            " SELECT min(key) FROM run CROSS JOIN entry INDEXED BY entry_leaf"
-            " ON key >> 14 = n AND substr(leaf, 1, 8) = ? WHERE leaf = ? AND key < ?",
-            *(first >> RUN_BITS, max(first, beyond - 1) >> RUN_BITS, leaf[:8], leaf, beyond),
-        )
-        return None if key is None else key - first
+        if len(leaf) != HASH:
+            return None
+        with self._database.reading() as db:
+            return find_leaf(db, log, leaf, size)
 
     def reader(self, origin: str, size: int) -> Reader:
         log, stored = self._log(origin), self.next_entry(origin)
@@ -384,19 +380,25 @@ class SqliteStore:
         return known[0]
 
 
-def _refuse_known(db: sqlite3.Connection, log: int, ids: list[bytes]) -> None:
+def _place(db: sqlite3.Connection, log: int, start: int, ids: list[bytes]) -> None:
+    """The ids stand for the entries from `start` on, or the transaction must be given up."""
     if any(len(record_id) != ID_BYTES for record_id in ids):
         raise RuntimeError("a record id has 16 bytes")
-    if len(set(ids)) != len(ids):
-        raise ConflictError("store.duplicate_id", index=-1)
-    first, beyond = entry_key(log, 0), entry_key(log + 1, 0)
+    places = [(log, record_id, index) for index, record_id in enumerate(ids, start)]
+    try:
+        db.executemany("INSERT INTO record VALUES (?, ?, ?)", places)
+    except sqlite3.IntegrityError as error:
+        raise ConflictError("store.duplicate_id", index=_known_id(db, log, start, ids)) from error
+
+
+def _known_id(db: sqlite3.Connection, log: int, start: int, ids: list[bytes]) -> int:
+    """The index below `start` that has one of the ids; -1 if they only repeat each other."""
     for record_id in ids:
-        row = db.execute(
-            "SELECT key FROM entry WHERE id = ? AND key >= ? AND key < ?",
-            (record_id, first, beyond),
-        ).fetchone()
-        if row:
-            raise ConflictError("store.duplicate_id", index=row[0] - first)
+        for (index,) in db.execute(
+            "SELECT idx FROM record WHERE log = ? AND id = ? AND idx < ?", (log, record_id, start)
+        ):
+            return int(index)
+    return -1
 
 
 def _grow_mirror(
@@ -407,7 +409,7 @@ def _grow_mirror(
         raise ConflictError("store.gap", next=tree.edge.size)
     if known >= len(entries):
         return tree.edge
-    return grow(db, log, tree.edge, [(None, entry) for entry in entries[known:]])
+    return grow(db, log, tree.edge, entries[known:])
 
 
 def _advance(db: sqlite3.Connection, log: int, tree: Tree, size: int) -> Head:
@@ -426,10 +428,6 @@ def _advance(db: sqlite3.Connection, log: int, tree: Tree, size: int) -> Head:
         raise ProofError("store.root_differs", size=size)
     write_tree(db, log, Tree(head.size, head.root, head.checkpoint, edge))
     return head
-
-
-def _stored(row: Row) -> Stored:
-    return Stored(row[0] & ((1 << INDEX_BITS) - 1), row[1], row[2])
 
 
 def _cosigned(row: Row) -> Cosigned:
