@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from convenio.core.canon import Json, Object
 from convenio.core.errors import MalformedError
-from convenio.core.note import Signer, sign_note
+from convenio.core.note import Signer, signed_text
 from convenio.core.record import MAX_RECORD_BYTES, Header, PartyId, parse_header
 
 Seen = dict[PartyId, tuple[int, str]]
@@ -22,17 +21,24 @@ _ROOM = 16 * 128 + 256  # what `seen` of 15 other members and a later `at` can s
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A checked header without its `at` and `seen`. id: 16 bytes. header: with at 0, seen empty."""
+    """A checked header without its `at` and `seen`. id: 16 bytes. header: with at 0, seen empty.
+
+    before, after: the canonical text around the value of `seen`, from behind the value of `at`.
+    `at` is the first key of every record, so the line is put together and never printed again.
+    """
 
     id: bytes
     header: Header
-    value: Object
+    before: bytes
+    after: bytes
 
-    def sign(self, at: int, seen: Json, signers: Sequence[Signer]) -> bytes:
-        """The entry bytes. seen: as JSON, {party: [size, root hex]}, made by `seen_json`."""
-        value = {**self.value, "at": at, "seen": seen}
-        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS) + b"\n"
-        entry = sign_note(text, *signers).encode()
+    def text(self, at: int, seen: bytes) -> bytes:
+        """The text to sign. seen: as `seen_json` writes it."""
+        return b"%b%d%b%b%b" % (_AT, at, self.before, seen, self.after)
+
+    def sign(self, at: int, seen: bytes, signers: Sequence[Signer]) -> bytes:
+        """The entry bytes.  Raises:  MalformedError: record.too_long."""
+        entry = signed_text(self.text(at, seen), signers)
         if len(entry) > MAX_RECORD_BYTES:
             raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
         return entry
@@ -48,9 +54,15 @@ def draft(header: Header) -> Draft:
     parse_header(text)
     if len(text) + 200 * len(header.by) + _ROOM > MAX_RECORD_BYTES:
         raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
-    return Draft(bytes.fromhex(header.id), bare, orjson.loads(text))
+    start = text.rindex(_SEEN) + len(_SEEN)  # behind it come `to`, `type`, `v`: no other `seen`
+    before, after = text[len(_AT) + 1 : start], text[start + len(_NOTHING) :]
+    return Draft(bytes.fromhex(header.id), bare, before, after)
 
 
-def seen_json(seen: Seen) -> Json:
-    """`seen` as it stands in a header."""
-    return {party: [size, root] for party, (size, root) in seen.items()}
+def seen_json(seen: Seen) -> bytes:
+    """`seen` as it stands in a header's text."""
+    value = {party: [size, root] for party, (size, root) in seen.items()}
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+_AT, _SEEN, _NOTHING = b'{"at":', b',"seen":', b"{}"

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from binascii import b2a_base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol
@@ -38,8 +40,8 @@ class SignatureLine:
     signature: bytes
 
     def encode(self) -> bytes:
-        blob = base64.b64encode(self.key_id + self.signature)
-        return _DASH + self.name.encode() + b" " + blob + b"\n"
+        blob = b2a_base64(self.key_id + self.signature)  # ends in the newline we need
+        return b"%b%b %b" % (_DASH, self.name.encode(), blob)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +250,8 @@ def sign_note(text: bytes, *signers: Signer) -> Note:
     if not text.endswith(b"\n") or not signers:
         raise RuntimeError("a note ends in a newline and has at least one signer")
     return Note(text, tuple(signer.sign(text) for signer in signers))
+
+
+def signed_text(text: bytes, signers: Sequence[Signer]) -> bytes:
+    """The bytes of `sign_note(text, *signers)`, for whoever signs by the ten thousand."""
+    return b"%b\n%b" % (text, b"".join([signer.sign(text).encode() for signer in signers]))

@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from convenio.core import canon
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.draft import Draft, Seen, seen_json
 from convenio.core.errors import ConflictError, ConvenioError, UnavailableError
 from convenio.core.merkle import leaf_hash
-from convenio.core.note import Ed25519Signer, Signer, sign_note
+from convenio.core.note import Ed25519Signer, sign_note
 from convenio.core.record import parse_record
 from convenio.node.clock import Clock, stamp
 from convenio.node.config import Limits
@@ -68,7 +67,7 @@ class Sequencer:
         self._seen, self._appended, self._failed = seen, appended, failed
         self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=4096)
         self._last_at: dict[str, int] = {}
-        self._signers: dict[str, Signer] = {}
+        self._signers: dict[tuple[str, ...], list[Ed25519Signer]] = {}
         self._log_signers: dict[str, Ed25519Signer] = {}
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
@@ -149,8 +148,7 @@ class Sequencer:
         entries = []
         for job in jobs:  # (2)
             seen = usual if job.seen is None else seen_json(job.seen)
-            signers = [self._signer(desk) for desk in job.desks]
-            entries.append((job.draft.id, job.draft.sign(at, seen, signers)))
+            entries.append((job.draft.id, job.draft.sign(at, seen, self._signers_of(job.desks))))
         self._store.append(
             origin, size, entries, lambda n, root: self._sign(origin, n, root)
         )  # (3)
@@ -170,8 +168,8 @@ class Sequencer:
             job.done.set_exception(error)
             return
         was = parse_record(stored.entry).header
-        same = {**job.draft.value, "at": was.at, "seen": seen_json(was.seen)}
-        if parse_record(stored.entry).note.text == canon.dumps(same) + b"\n":
+        same = job.draft.text(was.at, seen_json(was.seen))
+        if parse_record(stored.entry).note.text == same:
             job.done.set_result(Accepted(stored.index, stored.leaf, known=True))
         else:
             taken = ConflictError("record.id_taken", id=job.draft.id.hex(), index=stored.index)
@@ -183,10 +181,10 @@ class Sequencer:
             self._last_at[origin] = parse_record(last.entry).header.at
         return self._last_at.get(origin, 0)
 
-    def _signer(self, desk: str) -> Signer:
-        if desk not in self._signers:
-            self._signers[desk] = self._keys.author(desk)
-        return self._signers[desk]
+    def _signers_of(self, desks: tuple[str, ...]) -> list[Ed25519Signer]:
+        if desks not in self._signers:
+            self._signers[desks] = [self._keys.author(desk) for desk in desks]
+        return self._signers[desks]
 
     def _sign(self, origin: str, size: int, root: bytes) -> bytes:
         if origin not in self._log_signers:
