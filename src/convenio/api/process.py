@@ -6,6 +6,7 @@ or a thread of ours says that nobody can vouch for what it holds.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from convenio.node.wiring import Directory, Node
 
 _log = logging.getLogger("convenio.process")
 POLL_S = 1.0
+TICK_S = 60
 STOP_S = 10
 
 
@@ -91,7 +93,11 @@ def _watch(
     partners: PartnerServer,
     web: subprocess.Popen[bytes] | None,
 ) -> None:
-    while not stopping.wait(POLL_S):
+    for second in itertools.count(1):
+        if stopping.wait(POLL_S):
+            return
+        if second % TICK_S == 0:
+            node.tick()
         if not node.healthy() or not partners.alive:
             raise UnavailableError("node.failed")
         if web is not None and web.poll() is not None:

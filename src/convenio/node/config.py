@@ -25,7 +25,8 @@ class Limits:
     group_wait_ms: int = 10  # how long a busy sequencer collects
     small_body_bytes: int = 1 << 20  # pushed before its entry; larger ones after it
     max_body_bytes: int = 4 << 30
-    staged_bytes: int = 64 << 20  # bodies a partner may send ahead of their entries
+    upload_idle_s: int = 7 * 86_400  # an unfinished upload is forgotten after that
+    proof_after_s: int = 3600  # a clock started, cosigned, and not a word: we log the proof
     retry_first_s: float = 0.5
     retry_most_s: float = 60.0
     connect_s: float = 5.0

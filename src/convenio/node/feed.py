@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import (
@@ -39,6 +39,8 @@ from convenio.peer.limits import MAX_CHUNK_BYTES, MAX_ENTRIES_BYTES
 from convenio.peer.service import Stored
 from convenio.store.api import Head, LogStore
 from convenio.store.objects import BlobStore
+
+STOP_S: Final = 5.0
 
 
 class Lacking(Protocol):
@@ -78,10 +80,12 @@ class Feed:
         clock: Clock,
         limits: Limits,
         cosigned: Callable[[Log, PartyId], None],
+        failed: Callable[[Exception], None],
     ) -> None:
         self._log, self._partner = log, partner
         self._store, self._blobs, self._publisher = store, blobs, publisher
-        self._lacking, self._clock, self._limits, self._cosigned = lacking, clock, limits, cosigned
+        self._lacking, self._clock, self._limits = lacking, clock, limits
+        self._cosigned, self._failed = cosigned, failed
         self._verifiers = log.charter.member(party).mirror_verifiers()
         self._pushed: set[str] = set()
         self._last_at = 0
@@ -97,7 +101,7 @@ class Feed:
         self._stopping = True
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join(timeout=self._limits.total_s)
+            self._thread.join(timeout=STOP_S)  # a daemon: one stuck exchange does not keep us
         self._partner.close()
 
     def wake(self) -> None:
@@ -124,6 +128,10 @@ class Feed:
             state.error, state.parameters = error.code, dict(error.parameters)
             first, most = self._limits.retry_first_s, self._limits.retry_most_s
             return float(min(most, first * 2 ** min(state.failures - 1, 12)))
+        except Exception as error:
+            if not self._stopping:  # else the store was closed under us, as it should be
+                self._failed(error)
+            return None
         state.failures, state.error, state.parameters = 0, "", {}
         return None
 

@@ -8,6 +8,7 @@ naming the bodies we lack or have got since. What of another's log breaks a rule
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
@@ -20,12 +21,23 @@ from convenio.core.errors import ConvenioError, UnavailableError
 from convenio.core.fit import Member, Rules
 from convenio.core.fold import Alarm, Delivery, Fold, Folded, Place, Receipt, Wait
 from convenio.core.merkle import tree_root
-from convenio.core.record import MAX_LACKING, OBJECTION, RECEIVED, Header, PartyId, parse_record
+from convenio.core.note import parse_signature_lines
+from convenio.core.record import (
+    MAX_LACKING,
+    MAX_RECORD_BYTES,
+    OBJECTION,
+    PROOF,
+    RECEIVED,
+    Header,
+    PartyId,
+    parse_record,
+)
 from convenio.core.trust import Charter, author_key_name
 from convenio.node.clock import Clock
+from convenio.node.config import Limits
 from convenio.node.index import Index
 from convenio.node.registry import GENERATION, Log, Registry
-from convenio.store.api import LogStore
+from convenio.store.api import Cosigned, LogStore
 from convenio.store.objects import BlobStore
 
 BATCH: Final = 2048
@@ -41,13 +53,15 @@ class _Channel:
     seen: what our next entry may say it has seen; replaced, never changed. It covers an entry only
     once its bodies are here, or once a `received.v1` of ours has named them as lacking: else any
     record of ours would claim a receipt we cannot give. incomplete: entries whose bodies for us
-    were not here when they were folded. objected: leaves we have objected to.
+    were not here when they were folded. objected: leaves we have objected to. clocks: entries of
+    ours that start a clock and whose receipt nobody has logged yet.
     """
 
     fold: Fold
     seen: Seen = field(default_factory=dict)
     incomplete: dict[Place, bytes] = field(default_factory=dict)
     objected: set[str] = field(default_factory=set)
+    clocks: dict[Place, bytes] = field(default_factory=dict)
 
 
 class Folding:
@@ -60,6 +74,7 @@ class Folding:
         blobs: BlobStore,
         index: Index,
         clock: Clock,
+        limits: Limits,
         rng: Random,
         node_desk: str,
         say: Say,
@@ -68,7 +83,7 @@ class Folding:
     ) -> None:
         """say: append a draft of the node itself to our log. folded: another's log has moved."""
         self._registry, self._store, self._blobs = registry, store, blobs
-        self._index, self._clock, self._rng = index, clock, rng
+        self._index, self._clock, self._limits, self._rng = index, clock, limits, rng
         self._node_desk, self._say, self._folded, self._failed = node_desk, say, folded, failed
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
@@ -233,6 +248,10 @@ class Folding:
         if item.place.party == self._registry.party:
             if item.header.type == OBJECTION:
                 state.objected.add(str(item.header.data["leaf"]))
+            elif item.header.due_in and not item.header.case:
+                state.clocks[item.place] = item.leaf
+            elif item.header.type == PROOF:
+                self._proven(state, str(item.header.data["leaf"]))
         elif item.header.bodies and not self._complete(item.header):
             state.incomplete[item.place] = item.leaf
 
@@ -281,6 +300,7 @@ class Folding:
             self._object(state, own)
             while self._say_received(state, own):
                 pass
+            self._prove(state, own)
 
     def _say_received(self, state: _Channel, own: Log) -> bool:
         """One `received.v1`, if one is due; True if there is more to say."""
@@ -352,6 +372,29 @@ class Folding:
                     self._say(own, self._draft(own, OBJECTION, data), state.seen)
                     state.objected.add(leaf)
 
+    def _prove(self, state: _Channel, own: Log) -> None:
+        """Log the partner's cosignature over what started a clock, if it keeps silent about it.
+
+        Else a debtor that takes everything and never writes `received.v1` would never be overdue.
+        """
+        now = int(self._clock())
+        for place, leaf in list(state.clocks.items()):
+            members = own.charter.members()
+            if all(self.receipt(own.channel.ch, place, p) for p in members if p != own.party):
+                del state.clocks[place]
+                continue
+            for party in members:
+                key = own.charter.member(party).mirror_verifiers()[0]
+                taken = self._store.earliest_cosignature(own.origin, key.name, place.index + 1)
+                if taken and party != own.party and now - taken.at >= self._limits.proof_after_s:
+                    self._say(own, self._draft(own, PROOF, _proof_data(leaf, taken)), state.seen)
+                    state.clocks.pop(place, None)
+
+    def _proven(self, state: _Channel, leaf: str) -> None:
+        for place, known in list(state.clocks.items()):
+            if known.hex() == leaf:
+                del state.clocks[place]
+
     def _draft(self, own: Log, kind: str, data: Object) -> Draft:
         """A record of the node itself, signed by the node's own desk."""
         card = own.charter.member(own.party)
@@ -388,6 +431,14 @@ def rules_of(charter: Charter) -> Rules:
         types=frozenset(charter.types),
         instruments=frozenset(charter.instruments.values()),
     )
+
+
+def _proof_data(leaf: bytes, taken: Cosigned) -> Object:
+    """A cosignature as `proof.v1` carries it: the words of its signature line."""
+    (line,) = parse_signature_lines(taken.line, MAX_RECORD_BYTES)
+    sig = base64.b64encode(line.key_id + line.signature).decode()
+    root = taken.root.hex()
+    return {"leaf": leaf.hex(), "size": taken.size, "root": root, "name": line.name, "sig": sig}
 
 
 def _first(lack: dict[Place, bytes], most: int) -> tuple[dict[Place, bytes], list[Place]]:

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.errors import (
     ConflictError,
-    RefusedError,
     SignatureError,
     SplitViewError,
     UnverifiedError,
@@ -30,10 +29,9 @@ from convenio.core.split import SplitProof
 from convenio.node.clock import Clock, stamp
 from convenio.node.config import Limits
 from convenio.node.keys import NodeKeys
+from convenio.node.quotas import Quotas
 from convenio.node.registry import Log
 from convenio.store.api import Cosigned, Head, LogStore
-
-DAY_S = 86_400
 
 
 class Mirror:
@@ -45,15 +43,15 @@ class Mirror:
         keys: NodeKeys,
         clock: Clock,
         limits: Limits,
+        quotas: Quotas,
         advanced: Callable[[Log], None],
         alarm: Callable[[Log, str], None],
     ) -> None:
         self._store, self._clock, self._limits = store, clock, limits
         self._cosigners = keys.mirror_cosigners()
-        self._advanced, self._alarm = advanced, alarm
+        self._quotas, self._advanced, self._alarm = quotas, advanced, alarm
         self._locks: dict[str, threading.RLock] = {}
         self._guard = threading.Lock()
-        self._quota = Quotas()
 
     def lock(self, log: Log) -> threading.RLock:
         """Held over one whole upload, so that packages of two uploads do not interleave."""
@@ -165,7 +163,7 @@ class Mirror:
         fresh = package.entries[max(0, known - package.start) :]
         if fresh:
             now = int(self._clock())
-            self._quota.count(log, len(fresh), sum(map(len, fresh)), now)
+            self._quotas.count(log, len(fresh), sum(map(len, fresh)), now)
         if package.end == target.size and target.size > self._store.head(origin).size:
             self._store.absorb(origin, package.start, package.entries, target.size)
         elif fresh:
@@ -216,24 +214,6 @@ class NotThereError(ConflictError):
     def __init__(self, info: MirrorInfo) -> None:
         super().__init__("mirror.not_there", size=info.size, next=info.next_entry)
         self.info = info
-
-
-class Quotas:
-    """What each member has sent in the running day, against what the charter allows."""
-
-    def __init__(self) -> None:
-        self._used: dict[str, tuple[int, int, int]] = {}
-
-    def count(self, log: Log, entries: int, size: int, now: int) -> None:
-        """Raises:  RefusedError: quota.entries, until the day (UTC) is over."""
-        day = now // DAY_S
-        was, had, bytes_had = self._used.get(log.origin, (day, 0, 0))
-        if was != day:
-            had = bytes_had = 0
-        quota = log.charter.quota
-        if had + entries > quota.entries_per_day or bytes_had + size > quota.bytes_per_day:
-            raise RefusedError("quota.entries", entries_per_day=quota.entries_per_day)
-        self._used[log.origin] = (day, had + entries, bytes_had + size)
 
 
 def cosigned_of(

@@ -15,9 +15,11 @@ from convenio.core.mirrorwire import AddCheckpoint, Package, UploadHeader
 from convenio.core.note import Ed25519Verifier
 from convenio.core.record import Header, PartyId
 from convenio.core.trust import Charter
+from convenio.node.clock import Clock
 from convenio.node.config import Limits
 from convenio.node.mirror import Mirror, NotThereError
 from convenio.node.publish import Publisher
+from convenio.node.quotas import Quotas
 from convenio.node.registry import Log, Registry
 from convenio.peer.service import (
     BlobHeld,
@@ -47,6 +49,8 @@ class Partnering:
         mirror: Mirror,
         publisher: Publisher,
         limits: Limits,
+        quotas: Quotas,
+        clock: Clock,
         cites: Cites,
         heard: Callable[[str, PartyId], None],
         healthy: Callable[[], bool],
@@ -54,6 +58,7 @@ class Partnering:
         """cites: the newest header of a channel that names a blob. heard: a partner has called."""
         self._registry, self._store, self._blobs = registry, store, blobs
         self._mirror, self._publisher, self._limits = mirror, publisher, limits
+        self._quotas, self._clock = quotas, clock
         self._cites, self._heard, self.healthy = cites, heard, healthy
 
     def node_key(self, keyid: str) -> Ed25519Verifier | None:
@@ -187,6 +192,8 @@ class Partnering:
             raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
         if total > self._limits.small_body_bytes and self._cites(blob.ch, blob.c) is None:
             raise RefusedError("blob.not_cited")
+        log = next(each for each in self._registry.logs(blob.ch) if each.party == party)
+        self._quotas.count(log, 0, len(chunk.content), int(self._clock()))
         held = self._blobs.stage_write(blob.c, chunk.offset, chunk.content, total)
         if held == total:
             self._heard(blob.ch, party)

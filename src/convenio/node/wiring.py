@@ -29,6 +29,7 @@ from convenio.node.mirror import Mirror
 from convenio.node.partnering import Partnering
 from convenio.node.people import People
 from convenio.node.publish import Publisher
+from convenio.node.quotas import Quotas
 from convenio.node.records import Records
 from convenio.node.registry import Log, Registry
 from convenio.node.sequencer import Sequencer
@@ -118,13 +119,17 @@ class Node:
             self.blobs,
             self.index,
             clock,
+            limits,
             system_random,
             self.keys.node_desk(),
             self._say_as_node,
             self._folded,
             self._failed,
         )
-        self.mirror = Mirror(self.store, self.keys, clock, limits, self._mirrored, self._alarm)
+        self.quotas = Quotas()
+        self.mirror = Mirror(
+            self.store, self.keys, clock, limits, self.quotas, self._mirrored, self._alarm
+        )
         self.partnering = Partnering(
             self.registry,
             self.store,
@@ -132,6 +137,8 @@ class Node:
             self.mirror,
             self.publisher,
             limits,
+            self.quotas,
+            clock,
             self.folding.cites,
             self._heard,
             self.healthy,
@@ -173,6 +180,11 @@ class Node:
         self.local.close()
         self.store.close()
         self.directory.release()
+
+    def tick(self) -> None:
+        """What is due with time, about once a minute: proofs, and uploads nobody finished."""
+        self.folding.wake()
+        self.blobs.sweep(self.limits.upload_idle_s)
 
     def healthy(self) -> bool:
         """Whether to go on; if not, end the process and start it again."""
@@ -229,6 +241,7 @@ class Node:
             self.clock,
             self.limits,
             self._cosigned,
+            self._failed,
         )
 
     # --- what one part tells another ---
