@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,6 @@ def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_lev
         click.get_text_stream("stdout").flush()
 
     # The shells do not know one another: the process that serves partners is named, not imported.
-    process: Any = importlib.import_module("convenio.api.process")
-    process.run(directory, phrase, ready=ready)
+    run: Callable[..., None] = importlib.import_module("convenio.api.process").run
+    run(directory, phrase, ready=ready)
     shell.advise(shell.text("Stopped."))
