@@ -25,7 +25,7 @@ from convenio.instruments.machine import Event, Step, walk
 from convenio.instruments.model import Clock, Instrument
 
 _NONE: Final = 2**32 - 1
-_NO_ACT: Final = 0
+_NO_ACT, _UNKNOWN_ACT = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,9 @@ class Casebook:
         self._instruments = [known[pinned] for pinned in sorted(fold.rules.instruments)]
         self._number_of = {each.hash: number for number, each in enumerate(self._instruments)}
         self._orders = {party: order for order, party in enumerate(fold.parties)}
-        self._acts: dict[str, int] = {"": _NO_ACT}
-        self._act_names = [""]
+        # A number for each act that an instrument knows; acts that none knows share one.
+        self._act_names = ["", "?", *sorted({m.act for i in self._instruments for m in i.moves})]
+        self._acts = {act: number for number, act in enumerate(self._act_names)}
         # A row for each record that opens or cites a case.
         self._row_order = array("B")
         self._row_index = array("I")
@@ -123,7 +124,7 @@ class Casebook:
         self._row_order.append(self._orders[place.party])
         self._row_index.append(place.index)
         self._row_case.append(case)
-        self._row_act.append(self._act_number(case, header.act))
+        self._row_act.append(self._acts.get(header.act, _UNKNOWN_ACT))
         self._row_due.append(header.due_in)
         self._row_bodies.append(bool(header.bodies))
         self._row_next.append(_NONE)
@@ -135,15 +136,6 @@ class Casebook:
         self._changed.add(case)
         for clock in self._instrument(case).starts.get(header.act, ()):
             self._unanswered.start(place, self._roles(case), clock)
-
-    def _act_number(self, case: int, act: str) -> int:
-        """A number for each act that an instrument knows; what it does not know shares one."""
-        if act and act not in {move.act for move in self._instrument(case).moves}:
-            act = "?"
-        if act not in self._acts:
-            self._acts[act] = len(self._act_names)
-            self._act_names.append(act)
-        return self._acts[act]
 
     def _object(self, place: Place, header: Header) -> None:
         """An objection counts once a party and entry, to another's entry of a case with bodies."""
@@ -308,9 +300,8 @@ class _Starts:
     def take(self, folded: Folded) -> None:
         """Note what `folded` says its author received."""
         place = folded.place
-        for party, starts in self._open[place.party].items():
-            end = self._fold.covers(place, party) if starts else 0
-            while starts and starts[0][0].index < end:
+        for starts in self._open[place.party].values():
+            while starts and self._fold.before(starts[0][0], place):
                 self._receive(place.party, *starts.popleft())
         if folded.header.type == RECEIVED and self._lacking:
             for leaf in cast(list[str], folded.header.data.get("have", [])):
