@@ -385,13 +385,33 @@ class Fold:
         """The unfit entries of a log within the cut, with their codes."""
         return self._logs[party].unfit
 
-    def seen(self, party: PartyId) -> dict[PartyId, tuple[int, str]]:
-        """What `party`'s next entry is to say it has seen: all that is folded of the others."""
+    def seen(
+        self, party: PartyId, without: Collection[Place] = ()
+    ) -> dict[PartyId, tuple[int, str]]:
+        """What `party`'s next entry is to say it has seen: all that is folded of the others.
+
+        Args:    without: entries it is not to cover yet, nor anything that has them in its past.
+        """
         return {
-            log.party: (log.size, self._root_at(log.party, log.size).hex())
-            for log in self._order
-            if log.size and log.party != party
+            other: (size, self._root_at(other, size).hex())
+            for other, size in self._cut_without(without).items()
+            if size and other != party
         }
+
+    def _cut_without(self, places: Collection[Place]) -> dict[PartyId, int]:
+        """The greatest closed cut that holds none of `places`."""
+        cut = self.cut()
+        for place in places:
+            cut[place.party] = min(cut[place.party], place.index)
+        shrinks = bool(places)
+        while shrinks:
+            shrinks = False
+            for log in self._order:
+                for other in self._order:
+                    size = bisect_right(log.past[other.order], cut[other.party], 0, cut[log.party])
+                    if other is not log and size < cut[log.party]:
+                        cut[log.party], shrinks = size, True
+        return cut
 
     def find(self, leaf: bytes) -> Place | None:
         """Where the fit entry with this leaf hash is, if it is in the cut."""

@@ -21,8 +21,8 @@ from convenio.core.fit import CORE_TYPES
 from convenio.core.fold import Cut, Fold, Folded, Place
 from convenio.core.record import OBJECTION, RECEIVED, Header, PartyId
 from convenio.instruments.deadlines import Debt, Ledger, ran_out
-from convenio.instruments.machine import Event, Step, walk
-from convenio.instruments.model import Clock, Instrument
+from convenio.instruments.machine import Event, Step, Verdict, walk
+from convenio.instruments.model import Clock, Instrument, Move
 
 _NONE: Final = 2**32 - 1
 _NO_ACT, _UNKNOWN_ACT = 0, 1
@@ -48,6 +48,16 @@ class Case:
     @property
     def state(self) -> str:
         return self.steps[-1].state
+
+    def start_of(self, clock: str) -> Event | None:
+        """The last applied event that started a clock."""
+        starts = (
+            step.event
+            for step in reversed(self.steps)
+            if step.verdict is Verdict.APPLIED
+            and any(c.name == clock for c in self.instrument.starts.get(step.event.act, ()))
+        )
+        return next(starts, None)
 
 
 class Casebook:
@@ -190,6 +200,23 @@ class Casebook:
                 if row != _NONE and self._case_first[self._row_case[row]] == row:
                     yield self._walked(self._row_case[row], end)
 
+    def moves(self, case: Case, party: PartyId, at: int) -> list[Move]:
+        """What `party` may do in `case`, as it stands now, by a record made at `at`.
+
+        Such a record, saying that it has seen all there is, will never be out of turn.
+        """
+        ledger = Ledger(self._fold, case.instrument, case.roles, self._fold.cut())
+        role = case.roles.get(party, "")
+        found = [m for m in case.instrument.moves if (m.state, m.role) == (case.state, role)]
+        return [move for move in found if self._guard_holds(case, ledger, move, at)]
+
+    @staticmethod
+    def _guard_holds(case: Case, ledger: Ledger, move: Move, at: int) -> bool:
+        if not move.after:
+            return True
+        start = case.start_of(move.after)
+        return start is not None and ran_out(ledger, case.instrument.clock(move.after), start, at)
+
     def overdue(self, now: int, cut: Cut | None = None) -> Iterator[tuple[Case, Debt]]:
         """Every debt that should have been met before `now`, seconds UTC."""
         for case in self.cases(cut):
@@ -230,7 +257,8 @@ class Casebook:
         fold, instrument, roles = self._fold, self._instrument(case), self._roles(case)
 
         def guard(clock: Clock, start: Event, by: Event) -> bool:
-            return ran_out(fold, roles, clock, start, by)
+            known = Ledger(fold, instrument, roles, fold.past(by.place))
+            return ran_out(known, clock, start, by.at)
 
         steps = walk(instrument, list(self._events(case, roles, end)), guard)
         places = self._objections.get(case, {}).values()
