@@ -6,7 +6,6 @@ being delivered, or must not be trusted, until somebody acts.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -44,7 +43,7 @@ def _directory(node: Node) -> Iterator[Finding]:
     if (node.path / setup.ROOTS).is_dir() and any((node.path / setup.ROOTS).iterdir()):
         yield Finding("doctor.roots_here", False, {"folder": setup.ROOTS})
     for name in (setup.KEYS, setup.LOG, setup.LOCAL):
-        if os.stat(node.path / name).st_mode & 0o077:
+        if (node.path / name).stat().st_mode & 0o077:
             yield Finding("doctor.open_file", True, {"file": name})
 
 
