@@ -10,18 +10,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from functools import cached_property
+from typing import Final, NamedTuple, Protocol
 
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import MalformedError, SignatureError
-from convenio.core.note import SignatureLine, Verifier
+from convenio.core.note import Note, Verifier
 from convenio.core.record import (
     OBJECTION,
     PROOF,
     RECEIVED,
     Header,
     PartyId,
-    Record,
     parse_record,
 )
 from convenio.core.trust import Charter
@@ -54,7 +54,7 @@ class Member:
     cosigners: tuple[CosignatureVerifier, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """The rules in force: members in charter order, and what may be said at all.
 
@@ -90,13 +90,16 @@ class Rules:
             instruments=frozenset(charter.instruments.values()),
         )
 
+    @cached_property
+    def parties(self) -> frozenset[PartyId]:
+        return frozenset(member.party for member in self.members)
+
     def names(self, kind: str) -> bool:
         """Whether a record of type `kind` is more than void under these rules."""
         return kind in CORE_TYPES or kind in self.types
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """A fit entry. text_hash: SHA-256 of the signed text, what identifies a record in its log."""
 
     header: Header
@@ -146,7 +149,7 @@ def judge(
     fit = Fit(record.header, hashlib.sha256(record.note.text).digest())
     code = _misplaced(record.header, member, rules) or _repeated(fit, state)
     if not code and not verified:
-        code = _unsigned(record, member.authors)
+        code = _unsigned(record.note, member.authors)
     return Unfit(code) if code else fit
 
 
@@ -157,8 +160,7 @@ def _misplaced(header: Header, member: Member, rules: Rules) -> str:
         return "fold.from"
     if header.gen != member.gen:
         return "fold.gen"
-    known = {other.party for other in rules.members}
-    if member.party in header.seen or not header.seen.keys() <= known:
+    if member.party in header.seen or not header.seen.keys() <= rules.parties:
         return "fold.seen"
     return ""
 
@@ -169,19 +171,14 @@ def _repeated(fit: Fit, state: LogState) -> str:
     return "fold.again" if fit.header.at == state.at and fit.text_hash in state.texts else ""
 
 
-def _unsigned(record: Record, authors: Mapping[str, Verifier]) -> str:
+def _unsigned(note: Note, authors: Mapping[str, Verifier]) -> str:
     """`parse_record` has made sure that the lines are those of `by`, in that order."""
-    return next(
-        filter(None, (_bad_line(line, record.note.text, authors) for line in record.note.lines)), ""
-    )
-
-
-def _bad_line(line: SignatureLine, text: bytes, authors: Mapping[str, Verifier]) -> str:
-    verifier = authors.get(line.name)
-    if verifier is None or verifier.key_id != line.key_id:
-        return "fold.author"
-    try:
-        verifier.verify(text, line.signature)
-    except SignatureError:
-        return "fold.signature"
+    for line in note.lines:
+        verifier = authors.get(line.name)
+        if verifier is None or verifier.key_id != line.key_id:
+            return "fold.author"
+        try:
+            verifier.verify(note.text, line.signature)
+        except SignatureError:
+            return "fold.signature"
     return ""

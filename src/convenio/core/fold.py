@@ -41,8 +41,7 @@ class Place(NamedTuple):
     index: int  # type: ignore[assignment]  # no one looks for values in a Place
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(NamedTuple):
     """A fit entry that has just come into the cut. void: its type is not named by the charter."""
 
     place: Place
@@ -147,9 +146,9 @@ class _Log:
         self.leaves = HashIndex()
         self.flags = bytearray()
         self.at = array("q")  # of the entry if fit, else of the last fit one before
-        # past[y][i]: how many entries of log y are before entry i. Never falls; own column unused.
+        # past[y][i]: how many entries of log y are before entry i. Never falls.
         self.past = [array("I") for _ in range(members)]
-        self.row = [0] * members  # the last row of `past`
+        self.row = [0] * members  # what is before the next entry, if it sees nothing more
         self.seen: dict[PartyId, tuple[int, str]] = {}  # the last claim found true, for each log
 
     @property
@@ -161,9 +160,9 @@ class _Log:
         self.leaves.add(leaf) if leaf else self.leaves.skip()
         self.flags.append(flags)
         self.at.append(self.state.at)
-        for order, column in enumerate(self.past):
-            if order != self.order:
-                column.append(self.row[order])
+        for column, size in zip(self.past, self.row, strict=True):
+            column.append(size)
+        self.row[self.order] = self.size
         self.head = None
         self.wait = None
 
@@ -235,13 +234,13 @@ class Fold:
     def _advance(self, fed: _Log, folded: list[Folded]) -> None:
         """Fold what can be folded now that more of `fed` is held."""
         todo = [fed]
-        while todo and not self._halted:
+        while todo:
             log = todo.pop()
             while log.alarm is None and self._step(log, folded):
                 pass
-            todo += [
-                o for o in self._order if o.wait and o.wait.party == log.party and self._due(o)
-            ]
+            for other in self._order:
+                if other.wait and other.wait.party == log.party and self._due(other):
+                    todo.append(other)
 
     def _due(self, log: _Log) -> bool:
         """Whether what the log waits for has come."""
@@ -280,9 +279,9 @@ class Fold:
 
         A root is compared as soon as the size is held, to raise the alarm early.
         """
-        claims = [(p, c) for p, c in header.seen.items() if log.seen.get(p) != c]
-        if not claims:
+        if header.seen.items() <= log.seen.items():
             return True
+        claims = [(p, c) for p, c in header.seen.items() if log.seen.get(p) != c]
         if not head.checked:
             for party, (size, root) in claims:
                 if size > self._logs[party].held:
@@ -303,9 +302,10 @@ class Fold:
         """Put a fit entry into the cut."""
         header, place = fit.header, Place(log.party, log.size)
         before = tuple(log.row)
-        log.row[log.order] = place.index
-        for party, claim in header.seen.items():
-            self._reach(log.row, self._logs[party], claim[0], log.order)
+        for party, (size, _) in header.seen.items():
+            seen = self._logs[party]
+            if size > log.row[seen.order]:
+                self._reach(log.row, seen, size)
         log.seen.update(header.seen)
         log.state.take(fit)
         rules = self.rules_for(log.row)
@@ -318,14 +318,11 @@ class Fold:
         return Folded(place, leaf, header, void)
 
     @staticmethod
-    def _reach(row: list[int], seen: _Log, size: int, own: int) -> None:
+    def _reach(row: list[int], seen: _Log, size: int) -> None:
         """Make `row` cover the first `size` entries of `seen` and all before the last of these."""
-        if size <= row[seen.order]:
-            return
         row[seen.order] = size
         for order, column in enumerate(seen.past):
-            if order not in (own, seen.order) and column[size - 1] > row[order]:
-                row[order] = column[size - 1]
+            row[order] = max(row[order], column[size - 1])
 
     # --- what a log says of others' entries ----------------------------------------------------
 
@@ -388,13 +385,33 @@ class Fold:
         """The unfit entries of a log within the cut, with their codes."""
         return self._logs[party].unfit
 
-    def seen(self, party: PartyId) -> dict[PartyId, tuple[int, str]]:
-        """What `party`'s next entry is to say it has seen: all that is folded of the others."""
+    def seen(
+        self, party: PartyId, without: Collection[Place] = ()
+    ) -> dict[PartyId, tuple[int, str]]:
+        """What `party`'s next entry is to say it has seen: all that is folded of the others.
+
+        Args:    without: entries it is not to cover yet, nor anything that has them in its past.
+        """
         return {
-            log.party: (log.size, self._root_at(log.party, log.size).hex())
-            for log in self._order
-            if log.size and log.party != party
+            other: (size, self._root_at(other, size).hex())
+            for other, size in self._cut_without(without).items()
+            if size and other != party
         }
+
+    def _cut_without(self, places: Collection[Place]) -> dict[PartyId, int]:
+        """The greatest closed cut that holds none of `places`."""
+        cut = self.cut()
+        for place in places:
+            cut[place.party] = min(cut[place.party], place.index)
+        shrinks = bool(places)
+        while shrinks:
+            shrinks = False
+            for log in self._order:
+                for other in self._order:
+                    size = bisect_right(log.past[other.order], cut[other.party], 0, cut[log.party])
+                    if other is not log and size < cut[log.party]:
+                        cut[log.party], shrinks = size, True
+        return cut
 
     def find(self, leaf: bytes) -> Place | None:
         """Where the fit entry with this leaf hash is, if it is in the cut."""
@@ -421,9 +438,7 @@ class Fold:
     def past(self, place: Place) -> dict[PartyId, int]:
         """How much of each log was before this entry: itself a closed cut."""
         log = self._logs[place.party]
-        past = {o.party: log.past[o.order][place.index] for o in self._order if o is not log}
-        past[place.party] = place.index
-        return past
+        return {other.party: log.past[other.order][place.index] for other in self._order}
 
     def before(self, first: Place, then: Place) -> bool:
         """Whether `first` → `then`: rule (3)."""
@@ -433,8 +448,6 @@ class Fold:
 
     def covers(self, place: Place, party: PartyId) -> int:
         """How many entries of `party`'s log are before this one."""
-        if place.party == party:
-            return place.index
         return self._logs[place.party].past[self._logs[party].order][place.index]
 
     def is_closed(self, cut: Cut) -> bool:

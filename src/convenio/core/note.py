@@ -117,8 +117,10 @@ def _parse_lines(data: bytes, code: str) -> tuple[SignatureLine, ...]:
 
 
 def _parse_line(raw: bytes) -> SignatureLine:
-    name, space, blob = raw.removeprefix(_DASH).partition(b" ")
-    if not raw.startswith(_DASH) or not space:
+    if not raw.startswith(_DASH):
+        raise MalformedError("note.signature_line")
+    name, space, blob = raw[len(_DASH) :].partition(b" ")
+    if not space:
         raise MalformedError("note.signature_line")
     signature = parse_base64(blob, "note.signature_line")
     if len(signature) < 5:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NewType, cast
 
@@ -174,7 +175,7 @@ def parse_header(text: bytes) -> Header:
         ch=_match(value["ch"], "hash", "record.ch"),
         gen=_number(value["gen"], 1, 2**31, "record.gen"),
         type=_match(value["type"], "type", "record.type"),
-        sender=PartyId(_match(value["from"], "party", "record.from")),
+        sender=cast(PartyId, _match(value["from"], "party", "record.from")),
         to=_addresses(value["to"], "record.to"),
         by=_authors(value["by"]),
         at=_number(value["at"], 0, canon.MAX_INTEGER, "record.at"),
@@ -220,19 +221,37 @@ def _list(value: Json, low: int, high: int, code: str) -> list[Json]:
 
 
 def _addresses(value: Json, code: str) -> tuple[Address, ...]:
-    found = [_match(item, "address", code) for item in _list(value, 0, MAX_RECIPIENTS, code)]
-    if len(found) > 1 and any(a >= b for a, b in pairwise(found)):
+    return _address_row(_strings(_list(value, 0, MAX_RECIPIENTS, code), code), code)
+
+
+# The same few desks and authors write to each other all the time.
+@lru_cache(maxsize=256)
+def _address_row(found: tuple[str, ...], code: str) -> tuple[Address, ...]:
+    for item in found:
+        _match(item, "address", code)
+    if any(a >= b for a, b in pairwise(found)):
         raise MalformedError(code)
-    return cast(tuple[Address, ...], tuple(found))
+    return cast(tuple[Address, ...], found)
 
 
 def _authors(value: Json) -> tuple[str, ...]:
-    names = [
-        _match(item, "author", "record.by") for item in _list(value, 1, MAX_SIGNERS, "record.by")
-    ]
+    return _author_row(_strings(_list(value, 1, MAX_SIGNERS, "record.by"), "record.by"))
+
+
+@lru_cache(maxsize=256)
+def _author_row(names: tuple[str, ...]) -> tuple[str, ...]:
+    for item in names:
+        _match(item, "author", "record.by")
     if len(set(names)) != len(names):
         raise MalformedError("record.by")
-    return tuple(names)
+    return names
+
+
+def _strings(items: list[Json], code: str) -> tuple[str, ...]:
+    for item in items:
+        if type(item) is not str:
+            raise MalformedError(code)
+    return cast(tuple[str, ...], tuple(items))
 
 
 def _seen(value: Json) -> dict[PartyId, tuple[int, str]]:
@@ -242,7 +261,7 @@ def _seen(value: Json) -> dict[PartyId, tuple[int, str]]:
     for party, pair in value.items():
         _match(party, "party", "record.seen")
         size, root = _list(pair, 2, 2, "record.seen")
-        seen[PartyId(party)] = (
+        seen[cast(PartyId, party)] = (
             _number(size, 1, canon.MAX_INTEGER, "record.seen"),
             _match(root, "hash", "record.seen"),
         )
@@ -257,12 +276,12 @@ def _body(value: Json) -> BodyRef:
     if type(value) is not dict or not {"form", "c", "n"} <= value.keys() <= _BODY_KEYS:
         raise MalformedError("record.bodies")
     ref = BodyRef(
-        form=cast(str, value["form"]),
-        c=_match(value["c"], "hash", "record.bodies"),
-        n=_number(value["n"], 1, canon.MAX_INTEGER, "record.bodies"),
-        k=_match(value["k"], "hash", "record.bodies") if "k" in value else "",
-        k0=_match(value["k0"], "hash", "record.bodies") if "k0" in value else "",
-        to=_addresses(value["to"], "record.bodies") if "to" in value else (),
+        cast(str, value["form"]),
+        _match(value["c"], "hash", "record.bodies"),
+        _number(value["n"], 1, canon.MAX_INTEGER, "record.bodies"),
+        _match(value["k"], "hash", "record.bodies") if "k" in value else "",
+        _match(value["k0"], "hash", "record.bodies") if "k0" in value else "",
+        _addresses(value["to"], "record.bodies") if "to" in value else (),
     )
     sealed = bool(ref.k and ref.to)
     if ref.form != ("sealed" if sealed else "open") or (not sealed and len(value) != 3):

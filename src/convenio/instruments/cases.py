@@ -21,11 +21,11 @@ from convenio.core.fit import CORE_TYPES
 from convenio.core.fold import Cut, Fold, Folded, Place
 from convenio.core.record import OBJECTION, RECEIVED, Header, PartyId
 from convenio.instruments.deadlines import Debt, Ledger, ran_out
-from convenio.instruments.machine import Event, Step, walk
-from convenio.instruments.model import Clock, Instrument
+from convenio.instruments.machine import Event, Step, Verdict, walk
+from convenio.instruments.model import Clock, Instrument, Move
 
 _NONE: Final = 2**32 - 1
-_NO_ACT: Final = 0
+_NO_ACT, _UNKNOWN_ACT = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,16 @@ class Case:
     def state(self) -> str:
         return self.steps[-1].state
 
+    def start_of(self, clock: str) -> Event | None:
+        """The last applied event that started a clock."""
+        starts = (
+            step.event
+            for step in reversed(self.steps)
+            if step.verdict is Verdict.APPLIED
+            and any(c.name == clock for c in self.instrument.starts.get(step.event.act, ()))
+        )
+        return next(starts, None)
+
 
 class Casebook:
     """Every case of a channel. Take what `fold.feed` returns, each once, in that order.
@@ -66,8 +76,9 @@ class Casebook:
         self._instruments = [known[pinned] for pinned in sorted(fold.rules.instruments)]
         self._number_of = {each.hash: number for number, each in enumerate(self._instruments)}
         self._orders = {party: order for order, party in enumerate(fold.parties)}
-        self._acts: dict[str, int] = {"": _NO_ACT}
-        self._act_names = [""]
+        # A number for each act that an instrument knows; acts that none knows share one.
+        self._act_names = ["", "?", *sorted({m.act for i in self._instruments for m in i.moves})]
+        self._acts = {act: number for number, act in enumerate(self._act_names)}
         # A row for each record that opens or cites a case.
         self._row_order = array("B")
         self._row_index = array("I")
@@ -123,7 +134,7 @@ class Casebook:
         self._row_order.append(self._orders[place.party])
         self._row_index.append(place.index)
         self._row_case.append(case)
-        self._row_act.append(self._act_number(case, header.act))
+        self._row_act.append(self._acts.get(header.act, _UNKNOWN_ACT))
         self._row_due.append(header.due_in)
         self._row_bodies.append(bool(header.bodies))
         self._row_next.append(_NONE)
@@ -135,15 +146,6 @@ class Casebook:
         self._changed.add(case)
         for clock in self._instrument(case).starts.get(header.act, ()):
             self._unanswered.start(place, self._roles(case), clock)
-
-    def _act_number(self, case: int, act: str) -> int:
-        """A number for each act that an instrument knows; what it does not know shares one."""
-        if act and act not in {move.act for move in self._instrument(case).moves}:
-            act = "?"
-        if act not in self._acts:
-            self._acts[act] = len(self._act_names)
-            self._act_names.append(act)
-        return self._acts[act]
 
     def _object(self, place: Place, header: Header) -> None:
         """An objection counts once a party and entry, to another's entry of a case with bodies."""
@@ -198,6 +200,23 @@ class Casebook:
                 if row != _NONE and self._case_first[self._row_case[row]] == row:
                     yield self._walked(self._row_case[row], end)
 
+    def moves(self, case: Case, party: PartyId, at: int) -> list[Move]:
+        """What `party` may do in `case`, as it stands now, by a record made at `at`.
+
+        Such a record, saying that it has seen all there is, will never be out of turn.
+        """
+        ledger = Ledger(self._fold, case.instrument, case.roles, self._fold.cut())
+        role = case.roles.get(party, "")
+        found = [m for m in case.instrument.moves if (m.state, m.role) == (case.state, role)]
+        return [move for move in found if self._guard_holds(case, ledger, move, at)]
+
+    @staticmethod
+    def _guard_holds(case: Case, ledger: Ledger, move: Move, at: int) -> bool:
+        if not move.after:
+            return True
+        start = case.start_of(move.after)
+        return start is not None and ran_out(ledger, case.instrument.clock(move.after), start, at)
+
     def overdue(self, now: int, cut: Cut | None = None) -> Iterator[tuple[Case, Debt]]:
         """Every debt that should have been met before `now`, seconds UTC."""
         for case in self.cases(cut):
@@ -238,7 +257,8 @@ class Casebook:
         fold, instrument, roles = self._fold, self._instrument(case), self._roles(case)
 
         def guard(clock: Clock, start: Event, by: Event) -> bool:
-            return ran_out(fold, roles, clock, start, by)
+            known = Ledger(fold, instrument, roles, fold.past(by.place))
+            return ran_out(known, clock, start, by.at)
 
         steps = walk(instrument, list(self._events(case, roles, end)), guard)
         places = self._objections.get(case, {}).values()
@@ -308,9 +328,8 @@ class _Starts:
     def take(self, folded: Folded) -> None:
         """Note what `folded` says its author received."""
         place = folded.place
-        for party, starts in self._open[place.party].items():
-            end = self._fold.covers(place, party) if starts else 0
-            while starts and starts[0][0].index < end:
+        for starts in self._open[place.party].values():
+            while starts and self._fold.before(starts[0][0], place):
                 self._receive(place.party, *starts.popleft())
         if folded.header.type == RECEIVED and self._lacking:
             for leaf in cast(list[str], folded.header.data.get("have", [])):

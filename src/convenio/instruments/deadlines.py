@@ -68,13 +68,15 @@ def length_s(clock: Clock, start: Event) -> int:
     return start.due_in or clock.default_s
 
 
-def ran_out(
-    fold: Fold, roles: Mapping[PartyId, str], clock: Clock, start: Event, by: Event
-) -> bool:
-    """Whether every debtor's deadline, by what is in the past of `by`, is before `by.at`."""
-    past = fold.past(by.place)
-    receipts = [fold.receipt(start.place, p, past) for p in _debtors(roles, clock, start)]
-    return all(r is not None and by.at > r.at + length_s(clock, start) for r in receipts)
+def ran_out(ledger: Ledger, clock: Clock, start: Event, at: int) -> bool:
+    """Whether every debtor's deadline is before `at`, by what is within the ledger's cut."""
+    return all(
+        receipt is not None and at > receipt.at + length_s(clock, start)
+        for receipt in (
+            ledger.fold.receipt(start.place, debtor, ledger.cut)
+            for debtor in _debtors(ledger.roles, clock, start)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Ledger:
     instrument: Instrument
     roles: Mapping[PartyId, str]
     cut: Cut
-    contested: bool
+    contested: bool = False
 
     def debts(self, steps: Sequence[Step]) -> Iterator[Debt]:
         """Every clock that an applied event has started, for each debtor, in walk order."""

@@ -72,6 +72,7 @@ HAPPENED: Final[dict[str, str]] = {
     "age.version": "This is not a sealed file of a kind we read.",
     "age.work_factor": "Opening this file would take more work than is allowed (at most {max}).",
     "age.wrong_passphrase": "The passphrase is wrong.",
+    "batch.line": "Line {line} of the batch is not understood.",
     "blob.absent": "The content is not in the store of this node.",
     "blob.beyond_total": "More bytes came than the {total} that were announced.",
     "blob.chunk_size": "One piece of an upload may have {max_bytes} bytes at most.",
@@ -107,6 +108,8 @@ HAPPENED: Final[dict[str, str]] = {
     "checkpoint.size": "The size in the checkpoint is not a number we accept.",
     "clock.backwards": "This machine's clock is {behind_s} seconds behind what has already been "
     "signed.",
+    "command.argument": "The argument {argument} of the command is missing or not allowed.",
+    "command.unknown": "The node does not know the command {command}.",
     "config.bad_value": "The setting {key} is missing or has a value that is not allowed.",
     "config.no_node": "There is no node in {directory}.",
     "config.toml": "The settings file is not valid TOML.",
@@ -184,7 +187,9 @@ HAPPENED: Final[dict[str, str]] = {
     "mirrorwire.proof_too_long": "A proof in the upload has more than {max_hashes} hashes.",
     "mirrorwire.size": "The size in the mirror's answer is not a number we accept.",
     "mirrorwire.too_long": "The request is longer than {max_bytes} bytes.",
+    "node.failed": "A part of the node stopped working, so the node stopped as a whole.",
     "node.fault": "Something unexpected failed inside the node ({kind}).",
+    "node.pages": "The node's pages stopped working, so the node stopped as a whole.",
     "node.running": "A node is already running on {directory}.",
     "node.stopping": "The node is stopping.",
     "note.bad_signature": "A signature by {key} is not valid.",
@@ -363,6 +368,8 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "age.wrong_passphrase",
     ),
     "It stays sealed. Ask for a file made with the usual setting.": ("age.work_factor",),
+    "The lines before it are said; nothing from it on. Correct it and give the "
+    "whole batch again.": ("batch.line",),
     "Its record and proof are kept. It may still come; the log of this node says what it lacks.": (
         "blob.absent",
     ),
@@ -402,6 +409,11 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Nothing was signed, for a wrong date cannot be taken back. Set the clock "
     "right; the node goes on by itself.": ("clock.backwards",),
+    "Nothing changed. Program and node must be of the same version; report this if they are.": (
+        "command.argument",
+        "command.unknown",
+        "control.fault",
+    ),
     "Nothing was started and nothing changed. Correct the settings file of the node.": (
         "config.bad_value",
         "config.toml",
@@ -409,9 +421,6 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Nothing was made there. Check the directory, or make a node with “convenio init”.": (
         "config.no_node",
-    ),
-    "Nothing changed. Program and node must be of the same version; report this if they are.": (
-        "control.fault",
     ),
     "Start the node and give the same command again: nothing is said twice.": ("control.lost",),
     "Nothing is lost. Start it with “convenio serve”.": ("control.no_node",),
@@ -462,6 +471,10 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "peer.unsigned",
     ),
     "Nothing was touched. Choose an empty directory.": ("init.exists",),
+    "Everything accepted until now is kept. Look at the node's log, then start it again.": (
+        "node.failed",
+        "node.pages",
+    ),
     "Everything accepted until now is kept. Look at the node's log and report the code.": (
         "node.fault",
     ),
