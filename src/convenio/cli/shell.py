@@ -101,6 +101,11 @@ class _Bar:
             self._bar.stop()
 
 
+def now() -> int:
+    """Seconds UTC by this machine, for commands that need no node."""
+    return int(time.time())  # noqa: TID251 - the other clock, in wiring, brings a whole node along
+
+
 def printable(text: str) -> str:
     """`text` without what a terminal obeys instead of showing."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -28,5 +28,6 @@ def command(shell: Shell, link: Link, channel: str) -> None:
 
 
 def _render(shell: Shell, answer: Answer) -> None:
-    for log in answer["logs"]:
-        shell.line(f"{log['directory']}  {log['origin']}  {log['size']:,}")
+    headings = [shell.text("Log of"), shell.text("Records"), shell.text("Folder")]
+    rows = [[log["party"], f"{log['entries']:,}", log["folder"]] for log in answer["logs"]]
+    shell.table(headings, rows)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from convenio.cli import exits
 from convenio.cli.command import command as declare
+from convenio.cli.findings import finding_text
 from convenio.cli.link import Link
 from convenio.cli.options import on_node
 from convenio.cli.shell import Answer, Shell
 from convenio.words import N_
-from convenio.words.errors import HAPPENED
 
 
 @declare(
@@ -38,5 +38,4 @@ def _render(shell: Shell, answer: Answer) -> None:
     )
     for finding in answer["findings"]:
         where = finding.get("blob") or f"{finding['origin']} {finding.get('index', '')}".strip()
-        happened = HAPPENED.get(finding["code"], "")
-        shell.line(f"  {where}: {shell.text(happened) if happened else ''} [{finding['code']}]")
+        shell.line(f"  {where}: {finding_text(shell, finding['code'], finding)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_lev
             url=url,
         )
         shell.answer(value, lambda: shell.line(said))
-        click.get_text_stream("stdout").flush()
+        sys.stdout.flush()
 
     # The shells do not know one another: the process that serves partners is named, not imported.
     run: Callable[..., None] = importlib.import_module("convenio.api.process").run
