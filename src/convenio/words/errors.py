@@ -246,7 +246,7 @@ HAPPENED: Final[dict[str, str]] = {
     "proof.index": "The proof does not say which entry it is about.",
     "proof.no_checkpoint": "The proof has no checkpoint.",
     "proof.too_long": "The proof is longer than {max_bytes} bytes.",
-    "quota.entries": "The partner has sent more today than the charter allows ({entries_per_day} "
+    "quota.exceeded": "The partner has sent more today than the charter allows ({entries_per_day} "
     "entries a day).",
     "record.act": "What the record says of the act (“act”) is not of the form it must have.",
     "record.ambiguous": "{record} fits more than one record.",
@@ -503,7 +503,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "policy.quorum",
     ),
     "What came before is kept. It goes on tomorrow, or after both parties have "
-    "changed the charter.": ("quota.entries",),
+    "changed the charter.": ("quota.exceeded",),
     "Nothing changed. “log” shows the records and their names.": (
         "record.ambiguous",
         "record.name",
