@@ -50,7 +50,9 @@ _FOUND: Final = {
     "doctor.undelivered": N_(
         "{party} does not take our records in {channel}; waiting: {entries}. Reason: {why}."
     ),
-    "doctor.unfit": N_("{party} has logged records that break a rule and change nothing: {entries}."),
+    "doctor.unfit": N_(
+        "{party} has logged records that break a rule and change nothing: {entries}."
+    ),
     "doctor.unsigned": N_("The charter of {channel} is not signed yet by {party}."),
     "doctor.waits": N_(
         "{party} says it has seen more than is here; its records wait for those of {for}."

@@ -75,6 +75,17 @@ class Shell:
         finally:
             bar.close()
 
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """A sign of life on standard error while the block runs, if somebody looks."""
+        if self.as_json or not sys.stderr.isatty():
+            yield
+            return
+        from rich import console  # noqa: PLC0415 - only for who waits
+
+        with console.Console(stderr=True).status(what):
+            yield
+
 
 class _Bar:
     """Rich's progress bar, made when it turns out to be needed."""

@@ -75,11 +75,23 @@ def _statement(shell: Shell, said: Statement) -> None:
     shell.line(f"{said.place}  {said.type} {said.act}".rstrip() + f"  {short(said.leaf)}")
     by = ", ".join(_desk(shell, desk) for desk in said.by)
     at = shell.words.time(said.at)
-    shell.line("  " + shell.text("said by {sender} ({desk}), by its own clock {at}", sender=sender, desk=by, at=at))
+    shell.line(
+        "  "
+        + shell.text(
+            "said by {sender} ({desk}), by its own clock {at}", sender=sender, desk=by, at=at
+        )
+    )
     shell.line("  " + shell.text("to {to}", to=to or shell.text("the whole channel")))
     for held in said.cosigned:
         at = shell.words.time(held.at)
-        shell.line("  " + shell.text("held by {party} since {at} at the latest: it countersigned", party=held.party, at=at))
+        shell.line(
+            "  "
+            + shell.text(
+                "held by {party} since {at} at the latest: it countersigned",
+                party=held.party,
+                at=at,
+            )
+        )
     for body in said.bodies:
         shell.line("  " + _body(shell, body))
 
@@ -109,7 +121,14 @@ def _log(shell: Shell, log: LogFact) -> None:
         shell.line("  " + shell.text("said between {first} and {last}", first=first, last=last))
     for held in log.cosigned:
         at = shell.words.time(held.at)
-        shell.line("  " + shell.text("held by {party} since {at} at the latest: it countersigned", party=held.party, at=at))
+        shell.line(
+            "  "
+            + shell.text(
+                "held by {party} since {at} at the latest: it countersigned",
+                party=held.party,
+                at=at,
+            )
+        )
 
 
 def _findings(shell: Shell, report: Report) -> None:

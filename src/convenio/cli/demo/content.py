@@ -64,8 +64,7 @@ JOINT_STATEMENT: Final = Source(
         "Joint statement of the 2022 U.S.-Mexico High-Level Security Dialogue",
         "Declaración conjunta del Diálogo de Alto Nivel de Seguridad México-Estados Unidos 2022",
     ),
-    f"{_WHITE_HOUSE}/2022/10/14/"
-    "joint-statement-2022-u-s-mexico-high-level-security-dialogue/",
+    f"{_WHITE_HOUSE}/2022/10/14/joint-statement-2022-u-s-mexico-high-level-security-dialogue/",
     "2022-10-14",
 )
 HOMICIDES: Final = Source(
@@ -289,7 +288,9 @@ FENTANYL_SEIZED: Final = Figures(
     indicator="us.cbp.fentanyl.seized.lb",
     title=Text("Fentanyl seized by CBP", "Fentanilo decomisado por CBP"),
     unit=Text("pounds", "libras"),
-    period=Text("U.S. fiscal year, October to September", "año fiscal de EE. UU., octubre a septiembre"),
+    period=Text(
+        "U.S. fiscal year, October to September", "año fiscal de EE. UU., octubre a septiembre"
+    ),
     values={2020: 4_791, 2021: 11_201, 2022: 14_700, 2023: 27_023},
     as_of="2023",
     source=SEIZURES,
@@ -351,7 +352,12 @@ def goals() -> list[Json]:
 def actions() -> list[Json]:
     """The actions, one record each."""
     return [
-        {"kind": "action", "number": number, **_plain(text, "text"), "source": JOINT_STATEMENT.plain()}
+        {
+            "kind": "action",
+            "number": number,
+            **_plain(text, "text"),
+            "source": JOINT_STATEMENT.plain(),
+        }
         for number, text in enumerate(ACTIONS, 1)
     ]
 

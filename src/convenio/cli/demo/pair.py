@@ -121,7 +121,7 @@ class Pair:
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
             )
         self._running[party] = process
-        if "ready" not in _first_line(process):
+        if _first_line(process) != "ready":
             self.stop(party)
             raise UnavailableError("demo.no_start", party=party, log=str(log))
 
@@ -168,6 +168,17 @@ class Pair:
         files = sorted((self.node(party) / ROOTS).glob("*.age"))
         return tuple(path.read_bytes() for path in files[:2])
 
+    def sign_in_links(self) -> list[str]:
+        """For each node's pages, a link that signs one of its demo people in; none without pages."""
+        links = []
+        for party in PARTIES:
+            if not read_config(self.node(party)).web_port:
+                continue
+            person = next(each.id for each in CHARACTERS if each.party == party)
+            secret = self.call(party, "web.link", {"as": person})["secret"]
+            links.append(f"{self.page(party)}/enter/{secret}")
+        return links
+
     def add_people(self) -> None:
         """The demo's characters sit at their desks."""
         for each in CHARACTERS:
@@ -179,7 +190,7 @@ class Pair:
                     raise
 
 
-def _first_line(process: subprocess.Popen[bytes]) -> dict[str, Any] | str:
+def _first_line(process: subprocess.Popen[bytes]) -> str:
     """What `serve --json` says when it is ready; nothing if it ends or takes too long."""
     if process.stdout is None:
         raise RuntimeError("the process was started without a pipe")

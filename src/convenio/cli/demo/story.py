@@ -103,15 +103,35 @@ class Story:
         tell = self._teller
         tell.chapter(self._text("What both say in public"))
         series = (
-            ("us", N_("Goals and areas of the framework, 8 October 2021"), "statement.v1", content.goals()),
+            (
+                "us",
+                N_("Goals and areas of the framework, 8 October 2021"),
+                "statement.v1",
+                content.goals(),
+            ),
             ("mx", N_("The 13 actions of October 2022"), "action.v1", content.actions()),
-            ("mx", N_("Victims of intentional homicide in Mexico, 2015–2024"), "figure.v1", content.figures(HOMICIDE_VICTIMS)),
-            ("us", N_("Fentanyl seized by CBP, fiscal years 2020–2023"), "figure.v1", content.figures(FENTANYL_SEIZED)),
+            (
+                "mx",
+                N_("Victims of intentional homicide in Mexico, 2015–2024"),
+                "figure.v1",
+                content.figures(HOMICIDE_VICTIMS),
+            ),
+            (
+                "us",
+                N_("Fentanyl seized by CBP, fiscal years 2020–2023"),
+                "figure.v1",
+                content.figures(FENTANYL_SEIZED),
+            ),
         )
         for party, what, kind, values in series:
             row = self._say_public(party, self._text(what), kind, values)
             tell.tell(
-                self._text("{party}: {what} ({n} records).", party=self._name(party), what=row.what, n=len(row.places))
+                self._text(
+                    "{party}: {what} ({n} records).",
+                    party=self._name(party),
+                    what=row.what,
+                    n=len(row.places),
+                )
             )
         self._settle_rows()
         tell.proves(
@@ -126,7 +146,13 @@ class Story:
         """A notice under seal, before the act."""
         tell = self._teller
         tell.chapter(self._text("No surprises: a notice under seal"))
-        row = self._say("mx", self._text("Notice before the act, under seal"), "notice.v1", content.NOTICE, "notice")
+        row = self._say(
+            "mx",
+            self._text("Notice before the act, under seal"),
+            "notice.v1",
+            content.NOTICE,
+            "notice",
+        )
         self._settle_rows()
         at = tell.time(row.countersigned_at)
         tell.proves(
@@ -167,7 +193,12 @@ class Story:
         )
         leaf = self._record("us", asked.places[0], SEALED)["leaf"]
         self._say(
-            "mx", self._text("Answer to the request"), "request.v1", content.ANSWER, "answer", {"act": "answer", "case": leaf}
+            "mx",
+            self._text("Answer to the request"),
+            "request.v1",
+            content.ANSWER,
+            "answer",
+            {"act": "answer", "case": leaf},
         )
         self._settle_rows()
         tell.proves(
@@ -215,11 +246,15 @@ class Story:
         waited = self._pair.call(party, "wait", {"leaf": leaf, "seconds": seconds})
         return bool(waited["done"])
 
-    def _say(self, party: str, what: str, kind: str, text: Text, key: str, more: Json | None = None) -> Row:  # noqa: PLR0913, PLR0917
+    def _say(
+        self, party: str, what: str, kind: str, text: Text, key: str, more: Json | None = None
+    ) -> Row:
         args = self._args(party) | {"type": kind, "bodies": [_LABEL], **(more or {})}
         said = self._said_before(party, key)
         if said is None:
-            said = self._pair.call(party, "say", args | {"id": self._id(key)}, (content.both(text),))
+            said = self._pair.call(
+                party, "say", args | {"id": self._id(key)}, (content.both(text),)
+            )
         return self._add(Row(what, SEALED, party, [said["place"]]))
 
     def _said_before(self, party: str, key: str) -> Answer | None:
@@ -274,7 +309,9 @@ class Story:
             last = self._record(row.party, row.places[-1], row.channel)
             with self._teller.working(self._text("Waiting for the countersignature")):
                 if not self.wait(row.party, last["leaf"]):
-                    raise UnavailableError("say.no_receipt", record=last["place"], leaf=last["leaf"], seconds=WAIT_S)
+                    raise UnavailableError(
+                        "say.no_receipt", record=last["place"], leaf=last["leaf"], seconds=WAIT_S
+                    )
             records = [self._record(row.party, place, row.channel) for place in row.places]
             row.sent = records[0]["at"]
             stored = [d for record in records for d in record["delivery"] if d["cosigned_at"]]
@@ -288,11 +325,21 @@ class Story:
     def _read_back(self, party: str, row: Row) -> None:
         """The addressee opens the notice, which is noted at its own node."""
         target = self._pair.directory / "opened.txt"
-        args = {"as": _OFFICER[party], "record": row.places[0], "channel": SEALED, "part": 0, "reason": "demo"}
+        args = {
+            "as": _OFFICER[party],
+            "record": row.places[0],
+            "channel": SEALED,
+            "part": 0,
+            "reason": "demo",
+        }
         self._pair.fetch(party, "open", args, target)
         lines = target.read_text("utf-8").splitlines()
         target.unlink()
-        said = lines[lines.index("– – –") + 2 :] if self._teller.lang == "es" else lines[: lines.index("– – –")]
+        said = (
+            lines[lines.index("– – –") + 2 :]
+            if self._teller.lang == "es"
+            else lines[: lines.index("– – –")]
+        )
         self._teller.tell(self._text("The desk of the United States opens it and reads:"))
         self._teller.quote(line for line in said if line)
 
@@ -322,7 +369,14 @@ class Story:
         phrase = {"as": "keeper", "root_passphrase": self._pair.phrase()}
         card = (self._pair.node("us") / "card.note").read_bytes()
         title = TITLES[name]
-        args = {**phrase, "name": name, "title_en": title.en, "title_es": title.es, "access": access, "cards": 1}
+        args = {
+            **phrase,
+            "name": name,
+            "title_en": title.en,
+            "title_es": title.es,
+            "access": access,
+            "cards": 1,
+        }
         made = self._pair.call("mx", "channel.propose", args, (card, *self._pair.roots("mx")))
         signed = made["charter"].encode()
         both = self._pair.call("us", "channel.accept", phrase, (signed, *self._pair.roots("us")))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import click
 
-from convenio.cli.shell import Shell
+from convenio.cli.shell import Shell, printable
 
 
 class Teller:
@@ -58,7 +58,7 @@ class Teller:
 
     def _wrapped(self, text: str, first: str, later: str) -> None:
         width = min(shutil.get_terminal_size().columns, 100)
-        self._line(click.wrap_text(text, width, first, later))
+        self._line(click.wrap_text(printable(text), width, first, later))
 
     def _line(self, text: str = "") -> None:
         if not self.shell.as_json:
