@@ -33,6 +33,7 @@ from convenio.node.quotas import Quotas
 from convenio.node.records import Records
 from convenio.node.registry import Log, Registry
 from convenio.node.sequencer import Sequencer
+from convenio.node.signin import SignIns
 from convenio.node.speaking import Speaking
 from convenio.peer.client import Partner, PartnerConfig
 from convenio.peer.wire import Limits as PeerLimits
@@ -157,6 +158,7 @@ class Node:
         )
         desks = {desk.alias: desk.id for desk in self.keys.desks}
         self.people = People(self.local, desks)
+        self.signins = SignIns(self.local, clock, system_random)
         self.channels = Channels(self.local, self.card, clock, system_random, self.refresh)
 
     # --- life ---
