@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +26,10 @@ _CODE: Final = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*", re.ASCII)
 _TYPE: Final = re.compile(r".*\.v[0-9]+", re.ASCII)
 # `decide` returns its codes; `require` raises what it returned.
 _RETURNED: Final = {"decide"}
-# Calls whose strings look like codes and name acts in a node's local journal.
-_JOURNAL: Final = {"ActOnRecord", "_keep", "_note", "note_act"}
+# Calls whose strings look like codes: acts in a node's journal, log events, commands to the node.
+_OTHERS: Final = {"ActOnRecord", "_keep", "_note", "note_act", "call"}.union(
+    ("debug", "info", "warning", "error", "critical")
+)
 # Names of files, which look like codes.
 FILES: Final = frozenset({"node.toml", "node.sock", "keys.age", "card.note"})
 # Codes put together at run time: the shape, and what it can become.
@@ -53,13 +55,17 @@ def codes_in(source: Path) -> dict[str, set[str]]:
                 found.setdefault(node.value, set())
         elif isinstance(node, ast.JoinedStr) and _shape(node).partition(".")[0] in families:
             found |= {code: set() for code in COMPOSED.get(_shape(node), ())}
-    others = FILES.union(text for node in nodes for text in _journal_acts(node))
+    others = FILES.union(text for node in nodes for text in _other_names(node))
     return {code: found[code] for code in found if code not in others} | _parameters(raised)
 
 
-def _journal_acts(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.Call) and called(node) in _JOURNAL:
+def _other_names(node: ast.AST) -> Iterator[str]:
+    """Strings of the calls above, and keys of tables of functions."""
+    if isinstance(node, ast.Call) and called(node) in _OTHERS:
         yield from _strings(node.args)
+    elif isinstance(node, ast.Dict):
+        named = zip(node.keys, node.values, strict=True)
+        yield from _strings([key for key, value in named if key and isinstance(value, ast.Name)])
 
 
 def called(call: ast.Call) -> str:
@@ -95,7 +101,7 @@ def _raises(call: ast.Call) -> bool:
     return called(call) in CLASSES and bool(call.args)
 
 
-def _strings(nodes: list[ast.expr]) -> Iterator[str]:
+def _strings(nodes: Sequence[ast.expr]) -> Iterator[str]:
     """The literals an argument can be, also through `a if c else b`."""
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

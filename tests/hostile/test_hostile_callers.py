@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 from tests.support.partners import (
@@ -37,7 +38,7 @@ from convenio.peer.limits import MAX_CHUNK_BYTES, MAX_ENTRIES_BYTES
 from convenio.peer.wire import Limits
 
 TIGHT = ServeLimits(head_s=0.3, read_s=0.6, write_s=0.6, idle_s=1, stop_s=1)
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 BLOB = f"/blob/{CH}/{'0' * 64}?offset=0&size=1"
 CHARTER = f"/charter/{CH}"
 
@@ -292,9 +293,9 @@ def test_an_idle_connection_is_closed() -> None:
 
 
 def test_a_second_request_may_drip_no_more_than_the_first() -> None:
-    with running(limits=TIGHT) as world:
+    with running(limits=replace(TIGHT, idle_s=60)) as world:
         request = world.signed("GET", CHARTER).replace(b"connection: close\r\n", b"")
-        spent, said = held_for(world, request + b"GET /", b"x")
+        spent, said = held_for(world, request, b"x")
         assert status(said) == 404
         assert spent < PATIENCE_S
 
@@ -337,6 +338,15 @@ def test_a_stop_does_not_wait_for_those_who_dawdle() -> None:
             world.server.stop()
             assert time.monotonic() - started < PATIENCE_S
         assert not world.server.alive
+
+
+def test_answers_leave_without_waiting_for_an_acknowledgement() -> None:
+    """Nagle's delay would cost 40 ms an answer, and nobody would notice why."""
+    with running() as world, socket.create_connection(("127.0.0.1", world.server.port)):
+        assert count_reaches(world, 1)
+        (connection,) = world.server._server.server_state.connections
+        sock = connection.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 # --- number ------------------------------------------------------------------------------------

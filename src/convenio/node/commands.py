@@ -21,7 +21,9 @@ from convenio.core.decide import Act, Person, Question, decide, require
 from convenio.core.errors import ConvenioError, MalformedError, RefusedError
 from convenio.core.record import PartyId
 from convenio.core.trust import Text, fingerprint
+from convenio.node import setup
 from convenio.node.control import Answer, Progress
+from convenio.node.doctor import examine
 from convenio.node.index import Row
 from convenio.node.keys import open_root
 from convenio.node.local import Channel
@@ -30,6 +32,8 @@ from convenio.node.registry import Log
 from convenio.node.speaking import Attachment, Saying
 from convenio.node.viewing import may_look_at, read_open, rules, title
 from convenio.node.wiring import Node
+from convenio.store.durable import write_file
+from convenio.store.export import CHECKPOINT, export_log
 
 Args = dict[str, Any]
 Command = Callable[[Node, Args, list[int], Progress], Answer]
@@ -510,6 +514,51 @@ def _fsck(node: Node, _args: Args, _files: list[int], progress: Progress) -> Ans
     return {"findings": findings, "clean": not findings}
 
 
+def _doctor(node: Node, _args: Args, _files: list[int], _progress: Progress) -> Answer:
+    found = [asdict(finding) for finding in examine(node)]
+    return {"findings": found, "grave": sum(finding["grave"] for finding in found)}
+
+
+def _card(node: Node, _args: Args, files: list[int], _progress: Progress) -> Answer:
+    """Our card, as a file to be given to a partner."""
+    with _file(files, 0, "wb") as out:
+        out.write((node.path / setup.CARD).read_bytes())
+    return {"party": node.party, "url": node.card.roster.url}
+
+
+def _export(node: Node, args: Args, _files: list[int], progress: Progress) -> Answer:
+    """Every log and mirror of a channel (or of all) as plain files other people's tools read."""
+    name = _text(args, "channel", "")
+    logs = node.registry.logs(node.registry.channel(name).ch if name else None)
+    made = []
+    for done, log in enumerate(logs):
+        progress(done, len(logs))
+        made.append(_exported(node, log))
+    return {"logs": made}
+
+
+def _exported(node: Node, log: Log) -> Answer:
+    folder = node.path / setup.TILES / log.key
+    if log.own:
+        node.publisher.publish(log.origin)
+    head = export_log(node.store, log.origin, folder)
+    if head.size:
+        checkpoint = log_checkpoint(node, log)
+        write_file(folder / CHECKPOINT, checkpoint, 0o644)
+        write_file(folder / "charter.note", log.channel.signed.note.encode(), 0o644)
+    return {"folder": str(folder), "origin": log.origin, "party": log.party, "entries": head.size}
+
+
+def log_checkpoint(node: Node, log: Log) -> bytes:
+    """The head with every cosignature over it that we have: ours, or those of the partners."""
+    if not log.own:
+        return node.mirror.checkpoint(log)
+    head = node.store.head(log.origin)
+    taken = node.store.cosignatures(log.origin, head.size)
+    lines = {c.key_id: c.line for c in taken if c.size == head.size and c.name != log.origin}
+    return head.checkpoint + b"".join(lines.values())
+
+
 def _acts(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
     """Who did what here: for the keeper and auditors."""
     person = _person(node, args)
@@ -606,6 +655,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "people.disable": _people_disable,
     "status": _status,
     "fsck": _fsck,
+    "doctor": _doctor,
+    "card": _card,
+    "export": _export,
     "acts": _acts,
     "web.link": _web_link,
     "web.whose": _web_whose,

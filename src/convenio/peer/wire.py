@@ -33,6 +33,7 @@ from convenio.core.httpsig import BaseUrl
 MAX_HEAD_BYTES: Final = 32 * 1024
 _CHUNK: Final = 256 * 1024
 _MAX_IDLE: Final = 4
+_MAX_INTERIM: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,7 @@ def _send_all(sock: socket.socket, deadline: Deadline, view: memoryview) -> None
 
 
 def _receive(link: _Link, deadline: Deadline, max_bytes: int) -> tuple[Answer, bool]:
-    state, arrived, content = link.state, 0, bytearray()
+    state, arrived, interim, content = link.state, 0, 0, bytearray()
     response: h11.Response | None = None
     while True:
         event = state.next_event()
@@ -275,7 +276,9 @@ def _receive(link: _Link, deadline: Deadline, max_bytes: int) -> tuple[Answer, b
                 raise MalformedError("peer.too_long", max_bytes=max_bytes)
         elif isinstance(event, h11.EndOfMessage) and response is not None:
             break
-        elif not isinstance(event, h11.InformationalResponse):
+        elif isinstance(event, h11.InformationalResponse) and interim < _MAX_INTERIM:
+            interim += 1
+        else:
             raise MalformedError("peer.http")
     clean = state.our_state is h11.DONE and state.their_state is h11.DONE
     fields = tuple((bytes(name), bytes(value)) for name, value in response.headers)

@@ -21,7 +21,6 @@ from typing import Final, Protocol
 from convenio.core.merkle import EMPTY_ROOT, Reader, RightEdge
 
 ID_BYTES: Final = 16
-MAX_ENTRY_BYTES: Final = 65_535
 MAX_PENDING: Final = 16
 MAX_EVIDENCE: Final = 64
 MAX_EVIDENCE_BYTES: Final = 1 << 20
@@ -128,7 +127,7 @@ class LogStore(Protocol):
                  sign: from (size, root) to the signed checkpoint's bytes.
         Raises:  ConflictError: store.moved, with `size`: the log is not at `old_size` ·
                  store.duplicate_id, with `index`: an id is in the log, or twice in the call
-                 (then -1).
+                 (then -1) · MalformedError: tiles.entry_too_long.
         """
 
     def replace_checkpoint(self, origin: str, size: int, checkpoint: bytes) -> None:
@@ -165,7 +164,8 @@ class LogStore(Protocol):
         """Mirror: the entries are stored, not yet under the head. Returns the next entry.
 
         The caller has checked them against a pending checkpoint. Those already stored are skipped.
-        Raises:  ConflictError: store.gap, with `next`: entries before `start` are missing.
+        Raises:  ConflictError: store.gap, with `next`: entries before `start` are missing ·
+                 MalformedError: tiles.entry_too_long.
         """
 
     def advance(self, origin: str, size: int) -> Head:

@@ -32,6 +32,7 @@ _READER: Final = """
 PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;
 """
+_SHAPE: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 _MAX_IDLE_READERS: Final = 4
 
 
@@ -110,8 +111,8 @@ class Database:
         """
         with self._lock, sqlite_errors():
             writer = self._alive()
-            writer.execute("BEGIN IMMEDIATE")
             try:
+                writer.execute("BEGIN IMMEDIATE")
                 yield writer
             except BaseException as error:
                 self._roll_back(writer, error)
@@ -136,6 +137,10 @@ class Database:
     def damage(self) -> list[str]:
         """SQLite's complaints about the structure of the file, at most 100. Reads all of it."""
         return [line for (line,) in self.read("PRAGMA quick_check(100)") if line != "ok"]
+
+    def tables(self) -> list[Row]:
+        """What tables, indexes and triggers there are; see `shape_of`."""
+        return self.read(_SHAPE)
 
     def close(self) -> None:
         """Every connection is closed. A second call does nothing."""
@@ -204,6 +209,26 @@ class Database:
             raise UnavailableError("store.version", found=found)
 
 
+def typed(row: Row, *kinds: type) -> Row:
+    """The row, if its values are of these kinds; a flipped bit can make text of bytes.
+
+    Raises:  UnavailableError: store.corrupt.
+    """
+    if tuple(map(type, row)) != kinds:
+        raise UnavailableError("store.corrupt")
+    return row
+
+
+def shape_of(script: str) -> list[Row]:
+    """The tables, indexes and triggers that `script` makes, as `Database.tables` gives them."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.executescript(script)
+        return connection.execute(_SHAPE).fetchall()
+    finally:
+        connection.close()
+
+
 @contextmanager
 def sqlite_errors() -> Iterator[None]:
     """sqlite3.Error inside becomes UnavailableError; what is neither ours nor the disk's stays.
@@ -214,6 +239,8 @@ def sqlite_errors() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = _CODES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        if "decode to UTF-8" in str(error):  # text that is none: Python's own complaint
+            code = "store.corrupt"
         if code is None:
             raise RuntimeError(f"sqlite3: {error}") from error
         raise UnavailableError(code) from error

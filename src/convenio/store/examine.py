@@ -15,7 +15,7 @@ from convenio.core.errors import MalformedError, UnavailableError
 from convenio.core.merkle import RightEdge, leaf_hash
 from convenio.core.tiles import WIDTH, tile_hash
 from convenio.store.api import Finding, Progress
-from convenio.store.database import Database
+from convenio.store.database import Database, typed
 from convenio.store.rows import count_entries, edge_at, read_entries, slots_of
 from convenio.store.schema import RUN_BITS, slot_key, tile_key
 
@@ -44,7 +44,8 @@ def examine_edge(db: sqlite3.Connection, origin: str, log: int) -> list[Finding]
 
 
 def _end_findings(db: sqlite3.Connection, origin: str, log: int) -> Iterator[Finding]:
-    size, root, checkpoint, raw = db.execute(_TREE, (log,)).fetchone()
+    row = db.execute(_TREE, (log,)).fetchone()
+    size, root, checkpoint, raw = typed(row or (), int, bytes, bytes, bytes)
     yield from checkpoint_findings(origin, size, root, checkpoint)
     stored = count_entries(db, log)
     if stored < size:
@@ -81,7 +82,8 @@ class Examination:
 
     def __init__(self, database: Database, origin: str, log: int) -> None:
         self._database, self._origin, self._log = database, origin, log
-        ((size, root, checkpoint, raw),) = database.read(_TREE, log)
+        rows = database.read(_TREE, log)
+        size, root, checkpoint, raw = typed(*rows or ((),), int, bytes, bytes, bytes)
         self._head = (size, root, checkpoint)
         self._raw = raw
         self._stored = max(size, int.from_bytes(raw[:8], "big"))
@@ -127,7 +129,7 @@ class Examination:
     def _claims(self, first: int, end: int) -> list[tuple[str, int, bytes]]:
         """Roots that somebody has signed, of sizes first+1 up to `end`, by size."""
         found = [
-            (code, size, root)
+            (code, *typed((size,), int), root)
             for code, sql in _CLAIMS.items()
             for size, root in self._database.read(sql, self._log, first, end)
         ]

@@ -9,12 +9,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from convenio.core.errors import ConflictError, ProofError, RefusedError
+from convenio.core.errors import ConflictError, MalformedError, ProofError, RefusedError
 from convenio.core.merkle import Leaves, Reader, RightEdge, leaf_hash, tree_root
+from convenio.core.tiles import MAX_ENTRY_BYTES
 from convenio.store.api import (
     EMPTY_HEAD,
     ID_BYTES,
-    MAX_ENTRY_BYTES,
     MAX_EVIDENCE,
     MAX_EVIDENCE_BYTES,
     MAX_PENDING,
@@ -266,7 +266,7 @@ def _refuse_known(log: _Log, ids: list[bytes]) -> None:
 
 def _placed(start: int, entries: Sequence[bytes]) -> list[Stored]:
     if any(len(entry) > MAX_ENTRY_BYTES for entry in entries):
-        raise RuntimeError("an entry is longer than a bundle can hold")
+        raise MalformedError("tiles.entry_too_long", max_bytes=MAX_ENTRY_BYTES)
     return [Stored(n, leaf_hash(entry), bytes(entry)) for n, entry in enumerate(entries, start)]
 
 

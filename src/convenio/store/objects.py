@@ -254,6 +254,7 @@ class DiskBlobs:
         target = self._path(c)
         make_folders(target.parent)
         path.replace(target)
+        self._staged(c).unlink(missing_ok=True)
         sync_folder(target.parent)
 
 

@@ -20,6 +20,7 @@ from convenio.core.tiles import (
     parse_bundle,
     tile_hash,
 )
+from convenio.store.database import typed
 from convenio.store.schema import RUN_BITS, entry_key, slot_key, tile_key
 
 PIECE_BYTES: Final = 64 * 1024
@@ -40,9 +41,10 @@ def read_tree(db: sqlite3.Connection, log: int) -> Tree:
 
     Raises:  UnavailableError: store.corrupt, the edge is not one, or not that of the signed root.
     """
-    size, root, checkpoint, raw = db.execute(
+    row = db.execute(
         "SELECT size, root, checkpoint, edge FROM tree WHERE log = ?", (log,)
     ).fetchone()
+    size, root, checkpoint, raw = typed(row or (), int, bytes, bytes, bytes)
     try:
         edge = RightEdge.decode(raw)
     except MalformedError as error:
@@ -146,7 +148,8 @@ def read_entries(db: sqlite3.Connection, log: int, start: int, end: int) -> list
     ).fetchall()
     found: list[bytes] = []
     at = start
-    for first, count, bundle in rows:
+    for row in rows:
+        first, count, bundle = typed(row, int, int, bytes)
         skipped = at - first
         if not 0 <= skipped < count or (found and skipped):
             raise UnavailableError("store.corrupt")
@@ -170,7 +173,7 @@ def count_entries(db: sqlite3.Connection, log: int) -> int:
         "SELECT key - ?1 + count FROM piece WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1",
         (entry_key(log, 0), entry_key(log + 1, 0)),
     ).fetchone()
-    return int(row[0]) if row else 0
+    return int(typed(row, int)[0]) if row else 0
 
 
 def read_tile(db: sqlite3.Connection, log: int, level: int, index: int, width: int) -> bytes:
@@ -182,9 +185,10 @@ def read_tile(db: sqlite3.Connection, log: int, level: int, index: int, width: i
         return _hashes_below(db, log, level, index, width)
     key = tile_key(log, level, index)
     row = db.execute("SELECT hashes FROM tile WHERE key = ?", (key,)).fetchone()
-    if row is None or len(row[0]) != FULL_TILE_BYTES:
+    (hashes,) = typed(row or (), bytes)
+    if len(hashes) != FULL_TILE_BYTES:
         raise UnavailableError("store.corrupt")
-    return bytes(row[0])
+    return bytes(hashes)
 
 
 def _hashes_below(db: sqlite3.Connection, log: int, level: int, index: int, width: int) -> bytes:
@@ -199,7 +203,7 @@ def _hashes_below(db: sqlite3.Connection, log: int, level: int, index: int, widt
     rows = db.execute(
         "SELECT root FROM tile WHERE key >= ? AND key < ? ORDER BY key", (first, first + width)
     )
-    hashes = b"".join(root for (root,) in rows)
+    hashes = b"".join(typed(row, bytes)[0] for row in rows)
     if len(hashes) != width * HASH:
         raise UnavailableError("store.corrupt")
     return hashes
@@ -241,9 +245,7 @@ def _in_slot(db: sqlite3.Connection, log: int, run: int, leaf: bytes) -> Iterato
     row = db.execute(
         "SELECT leaves FROM slot WHERE key = ?", (slot_key(log, run, leaf[0]),)
     ).fetchone()
-    if row is None:
-        raise UnavailableError("store.corrupt")
-    slot, start = bytes(row[0]), 0
+    (slot,), start = typed(row or (), bytes), 0
     while (place := _place(slot, leaf[1:7], 8, start)) is not None:
         yield run << RUN_BITS | int.from_bytes(slot[place * 8 + 6 : place * 8 + 8], "big")
         start = place + 1

@@ -20,46 +20,66 @@ SCRIPT: Final = f"""
 CREATE TABLE log (
   id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 4194303),
   origin TEXT NOT NULL, ch TEXT NOT NULL, party TEXT NOT NULL,
-  gen INTEGER NOT NULL, own INTEGER NOT NULL
+  gen INTEGER NOT NULL, own INTEGER NOT NULL,
+  CHECK (typeof(origin) = 'text' AND typeof(ch) = 'text' AND typeof(party) = 'text'
+         AND typeof(gen) = 'integer' AND own IN (0, 1))
 );
 CREATE INDEX log_origin ON log (origin);
 
 -- size, root, checkpoint: what is signed. edge: of all that is stored; a mirror's may be beyond.
 CREATE TABLE tree (
   log INTEGER PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,
-  checkpoint BLOB NOT NULL, edge BLOB NOT NULL
+  checkpoint BLOB NOT NULL, edge BLOB NOT NULL,
+  CHECK (typeof(size) = 'integer' AND typeof(root) = 'blob' AND length(root) = 32
+         AND typeof(checkpoint) = 'blob' AND typeof(edge) = 'blob')
 );
 
 -- Entries as they came, in pieces of a bundle (C2SP tlog-tiles). A piece lies within one bundle.
-CREATE TABLE piece (key INTEGER PRIMARY KEY, count INTEGER NOT NULL, bundle BLOB NOT NULL);
+CREATE TABLE piece (
+  key INTEGER PRIMARY KEY, count INTEGER NOT NULL, bundle BLOB NOT NULL,
+  CHECK (typeof(count) = 'integer' AND count BETWEEN 1 AND 256 AND typeof(bundle) = 'blob')
+);
 
 -- Where the record with an id is; own logs only.
 CREATE TABLE record (
-  log INTEGER NOT NULL, id BLOB NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (log, id)
+  log INTEGER NOT NULL, id BLOB NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (log, id),
+  CHECK (typeof(log) = 'integer' AND typeof(id) = 'blob' AND typeof(idx) = 'integer')
 ) WITHOUT ROWID;
 
 -- Full tiles of hashes. root: of the tile, its one hash in the tile above.
-CREATE TABLE tile (key INTEGER PRIMARY KEY, root BLOB NOT NULL, hashes BLOB NOT NULL);
+CREATE TABLE tile (
+  key INTEGER PRIMARY KEY, root BLOB NOT NULL, hashes BLOB NOT NULL,
+  CHECK (typeof(root) = 'blob' AND length(root) = 32
+         AND typeof(hashes) = 'blob' AND length(hashes) = 8192)
+);
 
 -- Leaf hashes of a whole run that begin with one byte: next 6 bytes and place in the run, each.
-CREATE TABLE slot (key INTEGER PRIMARY KEY, leaves BLOB NOT NULL);
+CREATE TABLE slot (
+  key INTEGER PRIMARY KEY, leaves BLOB NOT NULL, CHECK (typeof(leaves) = 'blob')
+);
 
 CREATE TABLE pending (
   log INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, checkpoint BLOB NOT NULL,
-  PRIMARY KEY (log, size)
+  PRIMARY KEY (log, size),
+  CHECK (typeof(size) = 'integer' AND typeof(root) = 'blob' AND length(root) = 32
+         AND typeof(checkpoint) = 'blob')
 ) WITHOUT ROWID;
 
 CREATE TABLE cosignature (
   seq INTEGER PRIMARY KEY, log INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL,
   name TEXT NOT NULL, key_id BLOB NOT NULL, line BLOB NOT NULL,
-  at INTEGER NOT NULL, taken_at INTEGER NOT NULL, flagged INTEGER NOT NULL
+  at INTEGER NOT NULL, taken_at INTEGER NOT NULL, flagged INTEGER NOT NULL,
+  CHECK (typeof(size) = 'integer' AND typeof(root) = 'blob' AND length(root) = 32
+         AND typeof(name) = 'text' AND typeof(key_id) = 'blob' AND typeof(line) = 'blob'
+         AND typeof(at) = 'integer' AND typeof(taken_at) = 'integer' AND flagged IN (0, 1))
 );
 CREATE INDEX cosignature_size ON cosignature (log, size, at);
 CREATE INDEX cosignature_name ON cosignature (log, name, flagged, size, at);
 
 CREATE TABLE evidence (
   seq INTEGER PRIMARY KEY, log INTEGER NOT NULL, kind TEXT NOT NULL, payload BLOB NOT NULL,
-  at INTEGER NOT NULL
+  at INTEGER NOT NULL,
+  CHECK (typeof(kind) = 'text' AND typeof(payload) = 'blob' AND typeof(at) = 'integer')
 );
 
 CREATE TABLE fold_mark (log INTEGER PRIMARY KEY, size INTEGER NOT NULL);
@@ -102,7 +122,7 @@ WHEN (OLD.key & ((1 << {INDEX_BITS}) - 1))
    < (SELECT size FROM tree WHERE log = OLD.key >> {INDEX_BITS})
 BEGIN SELECT RAISE(ABORT, 'a signed entry is never deleted'); END;
 CREATE TRIGGER piece_next BEFORE INSERT ON piece
-WHEN NEW.count < 1 OR NEW.key <> coalesce((
+WHEN NEW.key <> coalesce((
   SELECT key + count FROM piece
   WHERE key >= NEW.key >> {INDEX_BITS} << {INDEX_BITS}
     AND key < ((NEW.key >> {INDEX_BITS}) + 1) << {INDEX_BITS}

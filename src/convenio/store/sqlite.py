@@ -28,7 +28,7 @@ from convenio.store.api import (
     Sign,
     Stored,
 )
-from convenio.store.database import Connect, Database, Row
+from convenio.store.database import Connect, Database, Row, shape_of, typed
 from convenio.store.examine import Examination, examine_edge
 from convenio.store.rows import (
     Tree,
@@ -61,12 +61,13 @@ class SqliteStore:
         return cls(Database.create(path, SCRIPT, VERSION, kind=KIND))
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - each has a name and a default
         cls,
         path: Path,
         *,
         read_only: bool = False,
         quick_check: bool = False,
+        damaged: bool = False,
         busy_s: float = 5.0,
         connect: Connect = sqlite3.connect,
     ) -> SqliteStore:
@@ -74,13 +75,16 @@ class SqliteStore:
 
         Every log's edge is derived again from tiles and last entries. A writer that ends the
         process without closing leaves nothing to repair beyond what SQLite does by itself.
+        Args:    quick_check: also read the whole file and look for structural damage.
+                 damaged: open it although something is wrong, so that `check` can say what.
         Raises:  UnavailableError: store.absent · store.foreign · store.version · store.corrupt.
         """
         options = {"read_only": read_only, "quick_check": quick_check, "busy_s": busy_s}
         database = Database.open(path, VERSION, kind=KIND, connect=connect, **options)  # type: ignore[arg-type]
         store = cls(database)
         try:
-            store._recover()
+            if not damaged:
+                store._recover()
         except BaseException:
             store.close()
             raise
@@ -116,13 +120,13 @@ class SqliteStore:
 
     def logs(self) -> list[LogSpec]:
         rows = self._database.read("SELECT origin, ch, party, gen, own FROM log ORDER BY id")
-        return [LogSpec(origin, ch, party, gen, bool(own)) for origin, ch, party, gen, own in rows]
+        return [_spec(row) for row in rows]
 
     def head(self, origin: str) -> Head:
         rows = self._database.read(
             "SELECT size, root, checkpoint FROM tree WHERE log = ?", self._log(origin)
         )
-        return Head(*rows[0])
+        return _head(rows[0])
 
     # --- own logs ---
 
@@ -202,7 +206,7 @@ class SqliteStore:
             "SELECT size, root, checkpoint FROM pending WHERE log = ? ORDER BY size DESC",
             self._log(origin, own=False),
         )
-        return [Head(*row) for row in rows]
+        return [_head(row) for row in rows]
 
     def put_pending(
         self, origin: str, old_size: int, size: int, root: bytes, checkpoint: bytes
@@ -232,8 +236,9 @@ class SqliteStore:
             )
 
     def next_entry(self, origin: str) -> int:
-        rows = self._database.read("SELECT edge FROM tree WHERE log = ?", self._log(origin))
-        return RightEdge.decode(rows[0][0]).size
+        log = self._log(origin)
+        with self._database.reading() as db:
+            return read_tree(db, log).edge.size
 
     def put_entries(self, origin: str, start: int, entries: Sequence[bytes]) -> int:
         log = self._log(origin, own=False)
@@ -326,7 +331,7 @@ class SqliteStore:
         rows = self._database.read(
             "SELECT origin, kind, payload, at FROM evidence JOIN log ON log.id = log ORDER BY seq"
         )
-        return [Evidence(*row) for row in rows]
+        return [Evidence(*typed(row, str, str, bytes, int)) for row in rows]
 
     def fold_mark(self, origin: str) -> tuple[int, dict[int, str]]:
         log = self._log(origin)
@@ -356,11 +361,18 @@ class SqliteStore:
     def check(self, progress: Progress | None = None) -> Iterator[Finding]:
         for _ in self._database.damage():
             yield Finding("", "check.file")
+        if self._database.tables() != shape_of(SCRIPT):
+            yield Finding("", "check.schema")
         for spec in self.logs():
             log = self._log(spec.origin)
-            yield from Examination(self._database, spec.origin, log).run(progress)
+            try:
+                yield from Examination(self._database, spec.origin, log).run(progress)
+            except UnavailableError:
+                yield Finding(spec.origin, "check.unreadable")
 
     def _recover(self) -> None:
+        if self._database.tables() != shape_of(SCRIPT):
+            raise UnavailableError("store.corrupt", found="check.schema")
         for spec in self.logs():
             log = self._log(spec.origin)
             with self._database.reading() as db:
@@ -422,7 +434,7 @@ def _advance(db: sqlite3.Connection, log: int, tree: Tree, size: int) -> Head:
     ).fetchone()
     if signed is None:
         raise ConflictError("store.not_pending", size=size)
-    head, edge = Head(*signed), tree.edge
+    head, edge = _head(signed), tree.edge
     root = edge.root() if edge.size == size else tree_root(size, reader_within(db, log, size))
     if root != head.root:
         raise ProofError("store.root_differs", size=size)
@@ -430,6 +442,16 @@ def _advance(db: sqlite3.Connection, log: int, tree: Tree, size: int) -> Head:
     return head
 
 
+def _spec(row: Row) -> LogSpec:
+    origin, ch, party, gen, own = typed(row, str, str, str, int, int)
+    return LogSpec(origin, ch, party, gen, bool(own))
+
+
+def _head(row: Row) -> Head:
+    return Head(*typed(row, int, bytes, bytes))
+
+
 def _cosigned(row: Row) -> Cosigned:
-    size, root, name, key_id, line, at, taken_at, flagged = row
+    kinds = (int, bytes, str, bytes, bytes, int, int, int)
+    size, root, name, key_id, line, at, taken_at, flagged = typed(row, *kinds)
     return Cosigned(size, root, name, key_id, line, at, taken_at, bool(flagged))
