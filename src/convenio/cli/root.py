@@ -128,6 +128,8 @@ def _terminated(*_: object) -> NoReturn:
 
 
 def _failed(shell: Shell, error: ConvenioError) -> int:
+    if os.environ.get("CONVENIO_TRACEBACK"):
+        raise error
     if shell.as_json:
         _json_error(type(error).__name__, error.code, error.parameters)
     else:
