@@ -12,14 +12,17 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, cast
 
 from convenio.core import canon
+from convenio.core.age import HybridRecipient
 from convenio.core.canon import Json, Object
 from convenio.core.cosign import CosignVerifier, Ed25519CosignVerifier, MlDsa44CosignVerifier
 from convenio.core.encoding import parse_base64
 from convenio.core.errors import MalformedError, QuorumError, RefusedError
+from convenio.core.httpsig import parse_base_url
 from convenio.core.note import (
     Ed25519Verifier,
     Note,
@@ -343,11 +346,15 @@ def parse_charter(data: bytes) -> SignedCharter:
 
 
 def merge_charters(one: SignedCharter, other: SignedCharter) -> SignedCharter:
-    """One charter with the signatures of both.  Raises:  RefusedError: trust.other_charter."""
+    """One charter with the signatures of both.
+
+    Raises:  RefusedError: trust.other_charter · MalformedError: note.signature_line, these are more
+             than a note can hold.
+    """
     if one.note.text != other.note.text:
         raise RefusedError("trust.other_charter")
     lines = {(line.name, line.key_id): line for line in (*one.note.lines, *other.note.lines)}
-    return SignedCharter(one.charter, Note(one.note.text, tuple(lines.values())))
+    return parse_charter(Note(one.note.text, tuple(lines.values())).encode())
 
 
 def sign_roster(card: Card, roster: Roster, previous: str, at: int, *roots: Signer) -> bytes:
@@ -374,6 +381,7 @@ def parse_roster(data: bytes, card: Card, previous: str) -> Roster:
     note = parse_note(data, MAX_TRUST_BYTES)
     value = _open(note, "roster", ("kind", "v", "party", "previous", "roster", "at"))
     roster = _roster(value["roster"])
+    _distinct_keys((replace(card, roster=roster),))
     _integer(value["at"], 0, "trust.at")
     if _count_signed(note, card.root_verifiers()) < card.roots.k:
         raise QuorumError("trust.roster_quorum", party=card.party)
@@ -492,8 +500,28 @@ def _desk(value: Json) -> Desk:
         alias=_string(fields["alias"], _NAME, "trust.desk"),
         name=_text(fields["name"]),
         author=_key(fields["author"], 32),
-        seal=_string(fields["seal"], _SEAL, "trust.seal_key"),
+        seal=_seal_key(_string(fields["seal"], _SEAL, "trust.seal_key")),
     )
+
+
+@lru_cache(maxsize=4096)  # the same desks stand in every charter, and a check takes milliseconds
+def _seal_key(text: str) -> str:
+    """`text`, if it is a key that can be sealed to: else nobody could write to the desk."""
+    try:
+        HybridRecipient.parse(text)
+    except MalformedError as error:
+        raise MalformedError("trust.seal_key") from error
+    return text
+
+
+def _url(value: Json) -> str:
+    """A URL that can be called: else the member could not be reached, and nobody would know why."""
+    text = _string(value, _URL, "trust.url")
+    try:
+        parse_base_url(text)
+    except MalformedError as error:
+        raise MalformedError("trust.url") from error
+    return text
 
 
 def _desk_json(desk: Desk) -> Json:
@@ -514,8 +542,8 @@ def _roster(value: Json) -> Roster:
         raise MalformedError("trust.desk")
     return Roster(
         seq=_integer(fields["seq"], 1, "trust.seq"),
-        url=_string(fields["url"], _URL, "trust.url"),
-        tls=_string(fields["tls"], _HEX64, "trust.tls") if fields["tls"] else "",
+        url=_url(fields["url"]),
+        tls="" if fields["tls"] == "" else _string(fields["tls"], _HEX64, "trust.tls"),
         log=_pair(fields["log"]),
         mirror=_pair(fields["mirror"]),
         node=_key(fields["node"], 32),
