@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, cast
 
 from convenio.core import canon
@@ -154,7 +154,7 @@ class Quota:
     bytes_per_day: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `ch` is kept
 class Charter:
     """The members of a channel, their keys and its rules. instruments: name -> pinned hash, hex."""
 
@@ -192,7 +192,7 @@ class Charter:
         }
         return canon.dumps(value) + b"\n"
 
-    @property
+    @cached_property
     def ch(self) -> str:
         """The channel's name in every record: SHA-256 of the charter's text, hex."""
         return hashlib.sha256(self.encode()).hexdigest()
