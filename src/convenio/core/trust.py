@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from convenio.core import canon
+from convenio.core.age import HybridRecipient
 from convenio.core.canon import Json, Object
 from convenio.core.cosign import CosignVerifier, Ed25519CosignVerifier, MlDsa44CosignVerifier
 from convenio.core.encoding import parse_base64
 from convenio.core.errors import MalformedError, QuorumError, RefusedError
+from convenio.core.httpsig import parse_base_url
 from convenio.core.note import (
     Ed25519Verifier,
     Note,
@@ -42,7 +44,6 @@ _PARTY = re.compile(r"[a-z][a-z0-9]{1,15}", re.ASCII)
 _DESK = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?", re.ASCII)
-_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,120}(?:/[A-Za-z0-9._~/-]{0,80})?", re.ASCII)
 _HEX32 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _HEX64 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,40}\.v[1-9][0-9]{0,3}", re.ASCII)
@@ -492,8 +493,13 @@ def _desk(value: Json) -> Desk:
         alias=_string(fields["alias"], _NAME, "trust.desk"),
         name=_text(fields["name"]),
         author=_key(fields["author"], 32),
-        seal=_string(fields["seal"], _SEAL, "trust.seal_key"),
+        seal=_seal(fields["seal"]),
     )
+
+
+def _seal(value: Json) -> str:
+    """A key that bodies can really be sealed to: a roster with another would silence its desk."""
+    return str(HybridRecipient.parse(_string(value, _SEAL, "trust.seal_key")))
 
 
 def _desk_json(desk: Desk) -> Json:
@@ -514,13 +520,20 @@ def _roster(value: Json) -> Roster:
         raise MalformedError("trust.desk")
     return Roster(
         seq=_integer(fields["seq"], 1, "trust.seq"),
-        url=_string(fields["url"], _URL, "trust.url"),
+        url=_url(fields["url"]),
         tls=_string(fields["tls"], _HEX64, "trust.tls") if fields["tls"] else "",
         log=_pair(fields["log"]),
         mirror=_pair(fields["mirror"]),
         node=_key(fields["node"], 32),
         desks=desks,
     )
+
+
+def _url(value: Json) -> str:
+    if type(value) is not str:
+        raise MalformedError("trust.url")
+    parse_base_url(value)
+    return value
 
 
 def _roster_json(roster: Roster) -> Object:

@@ -304,6 +304,42 @@ def _open(node: Node, args: Args, files: list[int], _progress: Progress) -> Answ
     return {"media": label.media, "name": label.name, "lang": label.lang}
 
 
+# --- giving out ----------------------------------------------------------------------------------
+
+
+def _receipt(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
+    """File: the .tlog-proof. party: whose receipt; without it, the only other member's."""
+    found = _found(node, args)
+    others = [p for p in found.log.charter.members() if p != found.log.party]
+    named = _text(args, "party", "")
+    if not named and len(others) > 1:
+        raise RefusedError("receipt.which_party", parties=", ".join(others))
+    party = PartyId(named) if named else others[0]
+    proof = node.receipts.receipt(found, party)
+    with _file(files, 0, "wb") as out:
+        out.write(proof)
+    return {"leaf": found.leaf.hex(), "place": f"{found.log.party}/{found.index}", "party": party}
+
+
+def _bundle(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
+    """File: the zip. records: names of records, or none for all of a channel a person has said."""
+    found = [_found(node, {**args, "record": name}) for name in _texts(args, "records")]
+    with _file(files, 0, "wb") as out:
+        node.bundles.bundle(_text(args, "as"), found, out, bodies=bool(args.get("with_bodies")))
+    return {"records": len(found)}
+
+
+def _disclose(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
+    """File: the zip with one content in plain. It is on record before the first byte is given."""
+    found = _found(node, args)
+    part, code = _number(args, "part", 0, 31), _text(args, "code", "other")
+    with _file(files, 0, "wb") as out:
+        accepted = node.bundles.disclose(
+            _text(args, "as"), found, part, code, _text(args, "reason", ""), out
+        )
+    return {"leaf": found.leaf.hex(), "disclosure": accepted.leaf.hex()}
+
+
 # --- channels and people -------------------------------------------------------------------------
 
 
@@ -643,6 +679,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "log": _log,
     "record": _show,
     "open": _open,
+    "receipt": _receipt,
+    "bundle": _bundle,
+    "disclose": _disclose,
     "channel.list": _channels,
     "channel.show": _channel_show,
     "channel.propose": _propose,

@@ -30,6 +30,7 @@ from convenio.node.partnering import Partnering
 from convenio.node.people import People
 from convenio.node.publish import Publisher
 from convenio.node.quotas import Quotas
+from convenio.node.receipts import Bundles, Receipts
 from convenio.node.records import Records
 from convenio.node.registry import Log, Registry
 from convenio.node.sequencer import Sequencer
@@ -154,6 +155,18 @@ class Node:
             clock=clock,
             rng=system_random,
             limits=limits,
+            scratch=scratch,
+        )
+        self.receipts = Receipts(self.store)
+        self.bundles = Bundles(
+            self.registry,
+            self.local,
+            self.blobs,
+            self.receipts,
+            self.speaking,
+            self.sequencer,
+            clock=clock,
+            rng=system_random,
             scratch=scratch,
         )
         desks = {desk.alias: desk.id for desk in self.keys.desks}

@@ -41,9 +41,7 @@ class Asking:
             return
         self.now, self.name = answer["now"], answer["name"]
         if person := answer["person"]:
-            self.viewer = Viewer(
-                person["person"], tuple(person["roles"]), tuple(person["desks"])
-            )
+            self.viewer = Viewer(person["person"], tuple(person["roles"]), tuple(person["desks"]))
 
     def call(self, do: str, *, files: Sequence[int] = (), **args: Any) -> Answer:
         """The node's answer.  Raises:  whatever the node raised · UnavailableError: control.*."""

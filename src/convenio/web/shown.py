@@ -190,5 +190,3 @@ def channels(request: PageRequest) -> list[Channel]:
 def channel(request: PageRequest, name: str) -> Channel | None:
     """One of them by name; None if it is not there, or not for this viewer."""
     return next((each for each in channels(request) if each.name == name), None)
-
-

@@ -21,12 +21,16 @@ PAGE: Final = 25
 MAX_SHOWN_BYTES: Final = 256 * 1024  # of a text on a page; more is for downloading
 MAX_PURPOSE: Final = 500
 _MARK: Final = re.compile(r"[0-9]{1,15}\.[a-z0-9]{2,16}\.[0-9]{1,15}", re.ASCII)
-_UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|;%]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]')
+_UNSAFE: Final = re.compile(
+    r'[\x00-\x1f\x7f/\\:*?"<>|;%]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'
+)
 # What a browser may be told of a file: it is saved, never shown, whatever it says it is.
-_MEDIA: Final = frozenset({
-    *("application/json", "application/pdf", "application/zip", "image/jpeg", "image/png"),
-    *("text/csv", "text/plain"),
-})
+_MEDIA: Final = frozenset(
+    {
+        *("application/json", "application/pdf", "application/zip", "image/jpeg", "image/png"),
+        *("text/csv", "text/plain"),
+    }
+)
 
 
 @allow("GET")
@@ -67,9 +71,7 @@ def open_sealed(request: PageRequest, leaf: str, part: int) -> HttpResponseBase:
     if not 3 <= len(purpose) <= MAX_PURPOSE:
         return _record_page(request, leaf, faulty=part, typed=purpose[:MAX_PURPOSE])
     out = _scratch()
-    label = request.asking.ask(
-        "open", record=leaf, part=part, reason=purpose, files=[out.fileno()]
-    )
+    label = request.asking.ask("open", record=leaf, part=part, reason=purpose, files=[out.fileno()])
     if "save" in request.POST or not (text := _text(out, label)):
         return _download(out, label, f"{leaf[:16]}-{part}")
     opened = {"part": part, "text": text, "lang": label["lang"], "purpose": purpose}
