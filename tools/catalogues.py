@@ -7,6 +7,7 @@ catalogue is the source itself. Nothing is ever translated by machine.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -31,13 +32,20 @@ Texts = dict[Text, None]
 
 
 def texts_in(folder: Path) -> Texts:
-    """Every text the Python files under `folder` ask a catalogue for, in order of appearance."""
+    """Every text that Python files and templates under `folder` ask a catalogue for, in order."""
     found: Texts = {}
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 found |= dict.fromkeys(_texts_of(node))
+    for path in sorted(folder.rglob("*.html")):
+        for one, many in _IN_TEMPLATE.findall(path.read_text("utf-8")):
+            found[(one, many) if many else one] = None
     return found
+
+
+# `{% t "text" %}` and `{% n "one" "many" count %}`, as convenio.web.tags reads them.
+_IN_TEMPLATE: Final = re.compile(r'\{% [tn] "([^"]+)"(?: "([^"]+)")?')
 
 
 def _texts_of(call: ast.Call) -> Iterator[Text]:
