@@ -179,7 +179,9 @@ def _desk(value: canon.Object) -> DeskKeys:
     )
 
 
-def seal_root(domain: str, number: int, seed: bytes, passphrase: str, rng: Random) -> bytes:
+def seal_root(  # noqa: PLR0913, PLR0917 - what one file says, and what it is sealed with
+    domain: str, number: int, seed: bytes, passphrase: str, rng: Random, work: int = WORK_FACTOR
+) -> bytes:
     """The bytes of one root key file."""
     value: canon.Object = {
         "kind": "root_key",
@@ -187,7 +189,7 @@ def seal_root(domain: str, number: int, seed: bytes, passphrase: str, rng: Rando
         "name": root_key_name(domain, number),
         "seed": seed.hex(),
     }
-    return encrypt(canon.dumps(value), [Passphrase(passphrase, log_n=WORK_FACTOR)], rng)
+    return encrypt(canon.dumps(value), [Passphrase(passphrase, log_n=work)], rng)
 
 
 def open_root(data: bytes, passphrase: str) -> Ed25519Signer:

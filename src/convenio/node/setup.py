@@ -25,7 +25,7 @@ from convenio.core.note import Ed25519Signer
 from convenio.core.record import PartyId
 from convenio.core.trust import Card, Roots, Roster, Text, root_key_name, sign_card
 from convenio.node.config import FILE_NAME, NodeConfig
-from convenio.node.keys import NodeKeys, generate, seal_keys, seal_root
+from convenio.node.keys import WORK_FACTOR, NodeKeys, generate, seal_keys, seal_root
 from convenio.node.local import LocalStore
 from convenio.store.durable import write_file
 from convenio.store.objects import DiskBlobs
@@ -41,7 +41,8 @@ SCRATCH, LOCK, CERTIFICATE, TLS_KEY = "scratch", "lock", "tls.crt", "tls.key"
 class Setup:
     """What `init` is told. desks: alias -> name. roots: k of n offline keys. keeper: first person.
 
-    url: where partners reach the node. host, port: where it listens.
+    url: where partners reach the node. host, port: where it listens. work: scrypt log2 N of the
+    key files; less than the default is for tests.
     """
 
     party: str
@@ -55,6 +56,7 @@ class Setup:
     roots_needed: int = 2
     roots_made: int = 3
     web_port: int = 0
+    work: int = WORK_FACTOR
 
 
 def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
@@ -84,7 +86,7 @@ def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
 def _fill(folder: Path, setup: Setup, phrases: tuple[str, str], now: int, rng: Random) -> Card:
     """(1) keys · (2) certificate · (3) root keys · (4) card · (5) databases · (6) configuration."""
     keys = generate(setup.domain, setup.desks, rng)  # (1)
-    write_file(folder / KEYS, seal_keys(keys, phrases[0], rng))
+    write_file(folder / KEYS, seal_keys(keys, phrases[0], rng, setup.work))
     tls = _make_certificate(folder, setup, keys) if setup.url.startswith("https:") else ""  # (2)
     roots = _make_roots(folder / ROOTS, setup, phrases[1], rng)  # (3)
     card = _card(setup, keys, roots, tls, now)  # (4)
@@ -109,7 +111,7 @@ def _make_roots(folder: Path, setup: Setup, phrase: str, rng: Random) -> list[Ed
     signers = []
     for number in range(1, setup.roots_made + 1):
         seed = rng(32)
-        sealed = seal_root(setup.domain, number, seed, phrase, rng)
+        sealed = seal_root(setup.domain, number, seed, phrase, rng, setup.work)
         write_file(folder / f"root-{number}.age", sealed)
         signers.append(Ed25519Signer(root_key_name(setup.domain, number), seed))
     return signers

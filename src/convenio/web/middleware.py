@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from convenio.core.errors import ConvenioError
@@ -49,8 +50,12 @@ class Headers:
         self._next = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.get_host()  # refuses other names than ours, on every page
-        response = self._next(request)
+        try:
+            request.get_host()
+        except DisallowedHost:
+            response = errors.wrong_host()
+        else:
+            response = self._next(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from convenio.core.bundle import addressees, parse_disclosed
 from convenio.core.errors import (
@@ -56,6 +56,7 @@ class RecordChecker:
         place: `mx/12`, or a file's name where nothing says the place. proofs: file -> whose
         cosignature it must hold ('' for anybody's), and its bytes.
         """
+        before = self._findings.failures
         header = self._record(place, entry)
         if header is None:
             return None
@@ -70,7 +71,8 @@ class RecordChecker:
         for part in {*shown.bodies, *shown.disclosed} - set(parts):
             self._findings.fails(Check.BODY, place, MalformedError("seal.part"), part=part)
         bodies = tuple(self._body(place, entry, header, part, shown) for part in parts)
-        return self._statement(place, entry, header, held, bodies)
+        said = self._statement(place, entry, header, held, bodies)
+        return replace(said, holds=self._findings.failures == before)
 
     def _record(self, place: str, entry: bytes) -> Header | None:
         """Canonical, of this channel, of the party its name says, and signed by its desk."""

@@ -94,9 +94,11 @@ def receipt(request: PageRequest, leaf: str, party: str) -> HttpResponseBase:
     return _attachment(out, f"{leaf[:16]}.{party}.tlog-proof", "application/octet-stream")
 
 
-@allow("GET")
+@allow("GET", "POST")
 def bundle(request: PageRequest, leaf: str) -> HttpResponseBase:
-    """The record with all that is needed to check it, and nothing sealed."""
+    """The record with all that is needed to check it, without its contents. It is on record."""
+    if request.method != "POST":
+        return HttpResponseRedirect(f"/records/{leaf}")
     out = _scratch()
     request.asking.ask("bundle", records=[leaf], with_bodies=False, files=[out.fileno()])
     return _attachment(out, f"{leaf[:16]}.zip", "application/zip")
