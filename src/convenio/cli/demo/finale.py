@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from convenio.cli.link import Link
 from convenio.cli.shell import Answer
 from convenio.core.bundle import CHARTER
 from convenio.core.errors import ConvenioError
+from convenio.core.record import parse_record
 from convenio.core.trust import Text
 from convenio.node.verify import Grade
 from convenio.words.errors import HAPPENED
@@ -53,7 +55,8 @@ class Finale:
         tell.chapter(self._text("One node is unplugged"))
         self._pair.stop("us")
         said = self._story.say_more("mx", _WHILE_AWAY)
-        record = self._pair.call("mx", "record", {"as": _OFFICER, "record": said[-1]["leaf"]})
+        last = {"as": _OFFICER, "record": said[-1]["place"], "channel": SEALED}
+        record = self._pair.call("mx", "record", last)
         waiting = all(each["state"] == "accepted" for each in record["delivery"])
         tell.tell(
             self._text(
@@ -84,11 +87,9 @@ class Finale:
         self._verify(
             self._text("The bundle of the notice, as it was given"), bundle, trust, Grade.VOUCHED
         )
-        copy = folder / "changed.zip"
-        shutil.copyfile(bundle, copy)
-        spoil(copy, copy.read_bytes().index(b'"type":"notice.v1"') + 9)
+        forged = self._backdated(bundle, folder / "forged")
         self._verify(
-            self._text("A copy with one bit changed in the notice"), copy, trust, Grade.FAILED
+            self._text("A copy in which the notice is a day older"), forged, trust, Grade.FAILED
         )
         self._verify(
             self._text("The bundle without a fingerprint: it does not vouch for itself"),
@@ -187,7 +188,7 @@ class Finale:
         return sizes[0] == sizes[1]
 
     def _exported(self, party: str) -> dict[str, Path]:
-        """For each channel a folder with both logs as files and the charter, apart from the node."""
+        """For each channel a folder apart from the node: both logs as files, and the charter."""
         folders = {}
         for channel in (SEALED, PUBLIC):
             folder = self._fresh(f"{party}-{channel}")
@@ -196,6 +197,16 @@ class Finale:
             shutil.copyfile(folder / "mx" / CHARTER, folder / CHARTER)
             folders[channel] = folder
         return folders
+
+    def _backdated(self, bundle: Path, folder: Path) -> Path:
+        """The bundle, unpacked, its record dated a day earlier: what a careful forger would do."""
+        with zipfile.ZipFile(bundle) as packed:
+            packed.extractall(folder)
+        record = next(folder.rglob("*.record"))
+        entry = record.read_bytes()
+        at = b'"at":%d,' % (said := parse_record(entry).header.at)
+        record.write_bytes(entry.replace(at, b'"at":%d,' % (said - 86_400)))
+        return folder
 
     def _copy_of_log(self, folder: Path) -> Path:
         exported = self._pair.call("mx", "export", {"channel": PUBLIC})["logs"]

@@ -169,7 +169,7 @@ class Pair:
         return tuple(path.read_bytes() for path in files[:2])
 
     def sign_in_links(self) -> list[str]:
-        """For each node's pages, a link that signs one of its demo people in; none without pages."""
+        """For each node with pages, a link that signs one of its demo people in."""
         links = []
         for party in PARTIES:
             if not read_config(self.node(party)).web_port:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from convenio.cli.demo import content
-from convenio.cli.demo.content import DUE_IN_S, FENTANYL_SEIZED, HOMICIDE_VICTIMS, Json
+from convenio.cli.demo.content import DUE_IN_S, FENTANYL_SEIZED, HOMICIDE_VICTIMS, Json, Letter
 from convenio.cli.demo.pair import NAMES, PARTIES, Pair
 from convenio.cli.demo.proof import bundle_holds
 from convenio.cli.demo.teller import Teller
@@ -146,26 +146,21 @@ class Story:
         """A notice under seal, before the act."""
         tell = self._teller
         tell.chapter(self._text("No surprises: a notice under seal"))
-        row = self._say(
-            "mx",
-            self._text("Notice before the act, under seal"),
-            "notice.v1",
-            content.NOTICE,
-            "notice",
-        )
+        row = self._say(self._text("Notice before the act, under seal"), content.NOTICE)
         self._settle_rows()
         at = tell.time(row.countersigned_at)
         tell.proves(
             self._text(
                 "Mexico can prove, without asking anybody: the United States had this notice on "
-                "{at} at the latest. If it had not been given, that could be shown too.",
+                "{at} at the latest.",
                 at=at,
             )
         )
         tell.proves(
             self._text(
                 "The United States can prove: Mexico said exactly this, and not another thing "
-                "afterwards. Only the two liaison desks can read it; the log shows nobody its words."
+                "afterwards. Only the two liaison desks can read it; the log shows nobody its "
+                "words."
             )
         )
         self._read_back("us", row)
@@ -175,11 +170,8 @@ class Story:
         tell = self._teller
         tell.chapter(self._text("A request with a clock"))
         asked = self._say(
-            "us",
             self._text("Request for information, three days to answer"),
-            "request.v1",
             content.QUESTION,
-            "question",
             {"act": "ask", "inst": REQUEST.hash, "due_in": DUE_IN_S},
         )
         self._settle_rows()
@@ -193,12 +185,7 @@ class Story:
         )
         leaf = self._record("us", asked.places[0], SEALED)["leaf"]
         self._say(
-            "mx",
-            self._text("Answer to the request"),
-            "request.v1",
-            content.ANSWER,
-            "answer",
-            {"act": "answer", "case": leaf},
+            self._text("Answer to the request"), content.ANSWER, {"act": "answer", "case": leaf}
         )
         self._settle_rows()
         tell.proves(
@@ -246,15 +233,13 @@ class Story:
         waited = self._pair.call(party, "wait", {"leaf": leaf, "seconds": seconds})
         return bool(waited["done"])
 
-    def _say(
-        self, party: str, what: str, kind: str, text: Text, key: str, more: Json | None = None
-    ) -> Row:
-        args = self._args(party) | {"type": kind, "bodies": [_LABEL], **(more or {})}
-        said = self._said_before(party, key)
+    def _say(self, what: str, letter: Letter, more: Json | None = None) -> Row:
+        party = letter.party
+        said = self._said_before(party, letter.key)
         if said is None:
-            said = self._pair.call(
-                party, "say", args | {"id": self._id(key)}, (content.both(text),)
-            )
+            args = self._args(party) | {"type": letter.type, "bodies": [_LABEL], **(more or {})}
+            args["id"] = self._id(letter.key)
+            said = self._pair.call(party, "say", args, (content.both(letter.text),))
         return self._add(Row(what, SEALED, party, [said["place"]]))
 
     def _said_before(self, party: str, key: str) -> Answer | None:
@@ -320,7 +305,7 @@ class Story:
 
     def _received_at(self, party: str, row: Row) -> int:
         record = self._record(party, row.places[0], row.channel)
-        return max(delivered["received_at"] for delivered in record["delivery"])
+        return max(int(delivered["received_at"]) for delivered in record["delivery"])
 
     def _read_back(self, party: str, row: Row) -> None:
         """The addressee opens the notice, which is noted at its own node."""
