@@ -23,18 +23,18 @@ _ROOM = 16 * 128 + 256  # what `seen` of 15 other members and a later `at` can s
 class Draft:
     """A checked header without its `at` and `seen`. id: 16 bytes. header: with at 0, seen empty.
 
-    before, after: the canonical text around the value of `seen`, from behind the value of `at`.
-    `at` is the first key of every record, so the line is put together and never printed again.
+    parts: the canonical text before the value of `at`, between it and that of `seen`, and behind.
+    So the line is put together, and never printed again.
     """
 
     id: bytes
     header: Header
-    before: bytes
-    after: bytes
+    parts: tuple[bytes, bytes, bytes]
 
     def text(self, at: int, seen: bytes) -> bytes:
         """The text to sign. seen: as `seen_json` writes it."""
-        return b"%b%d%b%b%b" % (_AT, at, self.before, seen, self.after)
+        before, between, behind = self.parts
+        return b"%b%d%b%b%b" % (before, at, between, seen, behind)
 
     def sign(self, at: int, seen: bytes, signers: Sequence[Signer]) -> bytes:
         """The entry bytes.  Raises:  MalformedError: record.too_long."""
@@ -54,9 +54,17 @@ def draft(header: Header) -> Draft:
     parse_header(text)
     if len(text) + 200 * len(header.by) + _ROOM > MAX_RECORD_BYTES:
         raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
-    start = text.rindex(_SEEN) + len(_SEEN)  # behind it come `to`, `type`, `v`: no other `seen`
-    before, after = text[len(_AT) + 1 : start], text[start + len(_NOTHING) :]
-    return Draft(bytes.fromhex(header.id), bare, before, after)
+    made = Draft(bytes.fromhex(header.id), bare, _parts(text))
+    if made.text(0, b"{}") != text:
+        raise RuntimeError("the text was not taken apart where it should be")
+    return made
+
+
+def _parts(text: bytes) -> tuple[bytes, bytes, bytes]:
+    """In front of `at` only `act` can stand, a code; behind `seen` only `to`, `type` and `v`."""
+    at = text.index(_AT) + len(_AT)
+    seen = text.rindex(_SEEN) + len(_SEEN)
+    return text[:at], text[at + len(b"0") : seen], text[seen + len(b"{}") :]
 
 
 def seen_json(seen: Seen) -> bytes:
@@ -65,4 +73,4 @@ def seen_json(seen: Seen) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-_AT, _SEEN, _NOTHING = b'{"at":', b',"seen":', b"{}"
+_AT, _SEEN = b'"at":', b',"seen":'
