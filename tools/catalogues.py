@@ -7,6 +7,7 @@ catalogue is the source itself. Nothing is ever translated by machine.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -31,13 +32,20 @@ Texts = dict[Text, None]
 
 
 def texts_in(folder: Path) -> Texts:
-    """Every text the Python files under `folder` ask a catalogue for, in order of appearance."""
+    """Every text that Python files and templates under `folder` ask a catalogue for, in order."""
     found: Texts = {}
     for path in sorted(folder.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call):
                 found |= dict.fromkeys(_texts_of(node))
+    for path in sorted(folder.rglob("*.html")):
+        for one, many in _IN_TEMPLATE.findall(path.read_text("utf-8")):
+            found[(one, many) if many else one] = None
     return found
+
+
+# `{% t "text" %}` and `{% n "one" "many" count %}`, as convenio.web.tags reads them.
+_IN_TEMPLATE: Final = re.compile(r'\{% [tn] "([^"]+)"(?: "([^"]+)")?')
 
 
 def _texts_of(call: ast.Call) -> Iterator[Text]:
@@ -50,9 +58,23 @@ def _texts_of(call: ast.Call) -> Iterator[Text]:
         yield strings[0], strings[1]
 
 
+# {% t "one text" %} and {% n "one" "many" count %}: see web/tags.py.
+_TAG: Final = re.compile(r'\{%-?\s*(t|n)\s+"([^"]*)"(?:\s+"([^"]*)")?')
+
+
+def texts_in_templates(folder: Path) -> Texts:
+    """Every text the templates under `folder` ask for, in order of appearance."""
+    found: Texts = {}
+    for path in sorted(folder.rglob("templates/**/*.html")):
+        for tag, one, many in _TAG.findall(path.read_text("utf-8")):
+            found[(one, many) if tag == "n" else one] = None
+    return found
+
+
 def project_texts() -> Texts:
     """Only shells speak to people; what `core` calls a text is not for a catalogue."""
     rooms = [texts_in(SOURCE / room) for room in ("words", "cli", "web", "jobs")]
+    rooms.append(texts_in_templates(SOURCE / "web"))
     found: Texts = dict.fromkeys(errors.every_sentence())
     for room in rooms:
         found |= room

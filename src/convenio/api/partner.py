@@ -48,6 +48,7 @@ from convenio.peer.limits import MAX_CHUNK_BYTES
 from convenio.peer.service import BlobRef, PartnerService, Who
 
 _T = TypeVar("_T")
+_STRANGER_THREADS: Final = 2
 _log = logging.getLogger("convenio.partner")
 
 
@@ -55,7 +56,8 @@ _log = logging.getLogger("convenio.partner")
 class PartnerApiConfig:
     """url: this node's base URL as its partners have it. signer: our node key.
 
-    threads: for blocking services. max_nonces: remembered for each partner's key.
+    threads: for blocking services; strangers have two of their own, so they hold up nobody else.
+    max_nonces: remembered for each partner's key.
     """
 
     url: str
@@ -101,16 +103,18 @@ class _Door:
         self._authority = parse_base_url(config.url).authority
         self._nonces = NonceCache(config.max_nonces)
         self._uploads: dict[Ed25519Verifier, asyncio.Lock] = {}
-        self._pool: ThreadPoolExecutor | None = None
+        self._pools: tuple[ThreadPoolExecutor, ...] = ()
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        self._pool = ThreadPoolExecutor(self._config.threads, "partner")
+        names = (("partner", self._config.threads), ("stranger", _STRANGER_THREADS))
+        self._pools = tuple(ThreadPoolExecutor(threads, name) for name, threads in names)
         try:
             yield
         finally:
             # After this no service is running, so the node may close what services use.
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            for pool in self._pools:
+                pool.shutdown(wait=True, cancel_futures=True)
 
     def endpoint(
         self, handler: Handler, max_bytes: int
@@ -161,20 +165,21 @@ class _Door:
         asked = request.headers.get("range", "").encode("latin-1")
         if caller is None:
             call = Call(self._service, None, request.path_params, query, asked)
-            return await self._in_pool(handler, call)
+            return await self._in_pool(call.who, handler, call)
         # A known node brings one body at a time: what it holds of our memory and threads is
         # bounded, and it can shut out nobody but itself.
         async with self._turn(caller, max_bytes):
             content = await _read(request, caller.signed.digest, max_bytes)
             encoding, path = caller.signed.encoding, request.path_params
             call = Call(self._service, caller.key, path, query, asked, content, encoding)
-            return await self._in_pool(handler, call)
+            return await self._in_pool(call.who, handler, call)
 
     def _turn(self, caller: _Caller, max_bytes: int) -> asyncio.Lock:
         return self._uploads.setdefault(caller.key, asyncio.Lock()) if max_bytes else asyncio.Lock()
 
-    async def _in_pool(self, work: Callable[..., _T], *given: object) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
+    async def _in_pool(self, who: Who, work: Callable[..., _T], *given: object) -> _T:
+        pool = self._pools[who is None]
+        return await asyncio.get_running_loop().run_in_executor(pool, work, *given)
 
     def _sealed(self, request: Request, caller: _Caller | None, reply: Reply) -> Response:
         headed = request.method == "HEAD"
@@ -198,7 +203,7 @@ class _Door:
         ref, size = blob
         for start in range(0, size, MAX_CHUNK_BYTES):
             read = self._service.blob_read
-            part = await self._in_pool(read, who, ref, start, MAX_CHUNK_BYTES)
+            part = await self._in_pool(who, read, who, ref, start, MAX_CHUNK_BYTES)
             if not part:
                 raise RuntimeError("the blob went away while it was sent")
             yield part

@@ -23,18 +23,19 @@ _ROOM = 16 * 128 + 256  # what `seen` of 15 other members and a later `at` can s
 class Draft:
     """A checked header without its `at` and `seen`. id: 16 bytes. header: with at 0, seen empty.
 
-    parts: the canonical text before the value of `at`, between it and that of `seen`, and behind.
-    So the line is put together, and never printed again.
+    start, middle, end: the canonical text around the values of `at` and `seen`, so that the line is
+    put together and never printed again.
     """
 
     id: bytes
     header: Header
-    parts: tuple[bytes, bytes, bytes]
+    start: bytes
+    middle: bytes
+    end: bytes
 
     def text(self, at: int, seen: bytes) -> bytes:
         """The text to sign. seen: as `seen_json` writes it."""
-        before, between, behind = self.parts
-        return b"%b%d%b%b%b" % (before, at, between, seen, behind)
+        return b"%b%d%b%b%b" % (self.start, at, self.middle, seen, self.end)
 
     def sign(self, at: int, seen: bytes, signers: Sequence[Signer]) -> bytes:
         """The entry bytes.  Raises:  MalformedError: record.too_long."""
@@ -54,17 +55,10 @@ def draft(header: Header) -> Draft:
     parse_header(text)
     if len(text) + 200 * len(header.by) + _ROOM > MAX_RECORD_BYTES:
         raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
-    made = Draft(bytes.fromhex(header.id), bare, _parts(text))
-    if made.text(0, b"{}") != text:
-        raise RuntimeError("the text was not taken apart where it should be")
-    return made
-
-
-def _parts(text: bytes) -> tuple[bytes, bytes, bytes]:
-    """In front of `at` only `act` can stand, a code; behind `seen` only `to`, `type` and `v`."""
-    at = text.index(_AT) + len(_AT)
-    seen = text.rindex(_SEEN) + len(_SEEN)
-    return text[:at], text[at + len(b"0") : seen], text[seen + len(b"{}") :]
+    at = text.index(_AT) + len(_AT)  # only `act` comes before it, a plain code
+    seen = text.rindex(_SEEN) + len(_SEEN)  # behind it come `to`, `type`, `v`: no other `seen`
+    parts = text[:at], text[at + len(_ZERO) : seen], text[seen + len(_NOTHING) :]
+    return Draft(bytes.fromhex(header.id), bare, *parts)
 
 
 def seen_json(seen: Seen) -> bytes:
@@ -73,4 +67,4 @@ def seen_json(seen: Seen) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-_AT, _SEEN = b'"at":', b',"seen":'
+_AT, _ZERO, _SEEN, _NOTHING = b'"at":', b"0", b',"seen":', b"{}"

@@ -204,6 +204,12 @@ class Fold:
         del past
         return self._rules
 
+    def amend(self, place: Place, header: Header) -> None:
+        """Note a fit entry that changes the rules of what comes after it. So far nothing does.
+
+        It is asked for every fit entry as it comes into the cut, before a later one is judged.
+        """
+
     def feed(
         self, party: PartyId, index: int, entry: bytes, *, verified: bool = False, unfit: str = ""
     ) -> list[Folded]:
@@ -311,6 +317,7 @@ class Fold:
         rules = self.rules_for(log.row)
         void, received = not rules.names(header.type), header.type == RECEIVED
         log.append(leaf, _FIT | _VOID * void | _RECEIVED * received)
+        self.amend(place, header)
         if received and header.data:
             self._note_bodies(log, before, header)
         elif header.type == PROOF:
@@ -376,6 +383,11 @@ class Fold:
     def held(self, party: PartyId) -> int:
         """How many entries of a log have been fed."""
         return self._logs[party].held
+
+    def is_folded(self, party: PartyId) -> bool:
+        """Whether all that is held of a log is in the cut."""
+        log = self._logs[party]
+        return log.size == log.held
 
     def wait(self, party: PartyId) -> Wait | None:
         """What the next entry of a log waits for; None if nothing keeps it."""
@@ -537,8 +549,11 @@ class Fold:
                         yield Place(log.party, index)
 
     def needs_answer(self, party: PartyId) -> bool:
-        """Whether `party` owes a `received.v1`: somebody has said more than that he received."""
-        return any(
+        """Whether `party` owes a `received.v1`: somebody has said more than that he received.
+
+        Not while its own log is not all folded: one more entry would change nothing.
+        """
+        return self.is_folded(party) and any(
             not self._logs[place.party].flags[place.index] & _RECEIVED
             for place in self.new_to(party)
         )

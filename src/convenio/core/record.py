@@ -33,6 +33,8 @@ CAVEATS: Final = ("clear", "green", "amber", "amber_strict", "red")
 RECEIVED: Final = "received.v1"
 PROOF: Final = "proof.v1"
 OBJECTION: Final = "objection.v1"
+DISCLOSURE: Final = "disclosure.v1"
+DISCLOSED_TO: Final = ("court", "defence", "oversight", "other")
 
 _PARTY = r"[a-z][a-z0-9]{1,15}"
 _DESK = r"[0-9a-f]{8}"
@@ -352,8 +354,19 @@ def _objection(data: Object) -> None:
     _match(data["code"], "code", "record.data")
 
 
+def _disclosure(data: Object) -> None:
+    """`leaf`, `part`: the body that was given to a third person. `code`: to what kind of one."""
+    if data.keys() != {"leaf", "part", "code"}:
+        raise MalformedError("record.data")
+    _match(data["leaf"], "hash", "record.data")
+    _number(data["part"], 0, MAX_BODIES - 1, "record.data")
+    if _match(data["code"], "code", "record.data") not in DISCLOSED_TO:
+        raise MalformedError("record.data")
+
+
 _DATA_RULES: Final[dict[str, Callable[[Object], None]]] = {
     RECEIVED: _received,
     PROOF: _proof,
     OBJECTION: _objection,
+    DISCLOSURE: _disclosure,
 }

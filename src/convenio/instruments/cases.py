@@ -229,7 +229,8 @@ class Casebook:
 
         Somebody has said more than that he received, or has received what started a clock.
         """
-        return self._fold.needs_answer(party) or self._unanswered.by(party)
+        owed = self._fold.is_folded(party) and self._unanswered.by(party)
+        return owed or self._fold.needs_answer(party)
 
     def state_lines(self, cut: Cut | None = None) -> Iterator[bytes]:
         """The states of all cases at `cut` as canonical lines, the cut itself first."""

@@ -7,6 +7,7 @@ own. Names and shapes: docs/reference/commands.md.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from convenio.node.local import Channel
 from convenio.node.records import Found, State
 from convenio.node.registry import Log
 from convenio.node.speaking import Attachment, Saying
+from convenio.node.viewing import may_look_at, read_open, rules, title
 from convenio.node.wiring import Node
 from convenio.store.durable import write_file
 from convenio.store.export import CHECKPOINT, export_log
@@ -87,10 +89,15 @@ def _person(node: Node, args: Args) -> Person:
     return node.local.person(_text(args, "as"))
 
 
+def _viewer(node: Node, args: Args) -> Person | None:
+    """Who looks; None for a stranger."""
+    name = args.get("as")
+    return node.local.person(name) if isinstance(name, str) else None
+
+
 def _found(node: Node, args: Args, act: Act = Act.SEE) -> Found:
     """The record meant, if this person may do `act` with its header."""
-    name = args.get("as")
-    person = node.local.person(name) if isinstance(name, str) else None
+    person = _viewer(node, args)
     found = node.records.find(_text(args, "record"), _text(args, "channel", ""))
     require(Question(act, person, found.log.charter, found.header))
     return found
@@ -258,8 +265,7 @@ def _record(node: Node, found: Found) -> Answer:
 
 
 def _log(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
-    name = args.get("as")
-    person = node.local.person(name) if isinstance(name, str) else None
+    person = _viewer(node, args)
     channel = node.registry.channel(_text(args, "channel"))
     require(Question(Act.SEE, person, channel.signed.charter))
     limit = _number(args, "limit", 50, MAX_PAGE)
@@ -296,6 +302,42 @@ def _open(node: Node, args: Args, files: list[int], _progress: Progress) -> Answ
         opening = node.speaking.open(_text(args, "as"), found, part, out, _text(args, "reason", ""))
     label = opening.label
     return {"media": label.media, "name": label.name, "lang": label.lang}
+
+
+# --- giving out ----------------------------------------------------------------------------------
+
+
+def _receipt(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
+    """File: the .tlog-proof. party: whose receipt; without it, the only other member's."""
+    found = _found(node, args)
+    others = [p for p in found.log.charter.members() if p != found.log.party]
+    named = _text(args, "party", "")
+    if not named and len(others) > 1:
+        raise RefusedError("receipt.which_party", parties=", ".join(others))
+    party = PartyId(named) if named else others[0]
+    proof = node.receipts.receipt(found, party)
+    with _file(files, 0, "wb") as out:
+        out.write(proof)
+    return {"leaf": found.leaf.hex(), "place": f"{found.log.party}/{found.index}", "party": party}
+
+
+def _bundle(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
+    """File: the zip. records: names of records, or none for all of a channel a person has said."""
+    found = [_found(node, {**args, "record": name}) for name in _texts(args, "records")]
+    with _file(files, 0, "wb") as out:
+        node.bundles.bundle(_text(args, "as"), found, out, bodies=bool(args.get("with_bodies")))
+    return {"records": len(found)}
+
+
+def _disclose(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
+    """File: the zip with one content in plain. It is on record before the first byte is given."""
+    found = _found(node, args)
+    part, code = _number(args, "part", 0, 31), _text(args, "code", "other")
+    with _file(files, 0, "wb") as out:
+        accepted = node.bundles.disclose(
+            _text(args, "as"), found, part, code, _text(args, "reason", ""), out
+        )
+    return {"leaf": found.leaf.hex(), "disclosure": accepted.leaf.hex()}
 
 
 # --- channels and people -------------------------------------------------------------------------
@@ -470,6 +512,7 @@ def _channel_status(node: Node, channel: Channel) -> Answer:
                 "entries": head.size,
                 "folded": cut.get(log.party, 0),
                 "unfit": len(node.folding.unfit(ch, log.party)),
+                "cosigned": _latest_cosignature(node, channel, log),
                 "waits_for": asdict(waits[log.party]) if log.party in waits else None,
                 "feed": asdict(feed) if feed else None,
             }
@@ -485,6 +528,16 @@ def _channel_status(node: Node, channel: Channel) -> Answer:
         ],
         "members": members,
     }
+
+
+def _latest_cosignature(node: Node, channel: Channel, log: Log) -> Answer | None:
+    """How much of our log this member's mirror has cosigned, and when it says it did."""
+    if log.own:
+        return None
+    own = node.registry.own_log(channel.ch)
+    name = log.charter.member(log.party).mirror_verifiers()[0].name
+    latest = node.store.latest_cosignature(own.origin, name)
+    return {"size": latest.size, "at": latest.at} if latest else {"size": 0, "at": 0}
 
 
 def _fsck(node: Node, _args: Args, _files: list[int], progress: Progress) -> Answer:
@@ -550,6 +603,75 @@ def _acts(node: Node, args: Args, _files: list[int], _progress: Progress) -> Ans
     return {"acts": [asdict(act) for act in node.local.acts(_number(args, "limit", 100, 10_000))]}
 
 
+# --- what pages ask ------------------------------------------------------------------------------
+
+
+def _web_link(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    by = _text(args, "as")
+    return asdict(node.signins.link(by, _text(args, "person", by)))
+
+
+def _web_whose(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    return {"person": node.signins.whose(_text(args, "secret"))}
+
+
+def _web_enter(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    return asdict(node.signins.enter(_text(args, "secret")))
+
+
+def _web_leave(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    node.signins.leave(_text(args, "session"))
+    return {}
+
+
+def _web_who(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    """Whose node this is, what time it has, and who holds the session, if it still stands."""
+    session, person = _text(args, "session", ""), None
+    if session:
+        with contextlib.suppress(RefusedError):
+            person = _shown_person(node, node.signins.person(session))
+    now, name = int(node.clock()), asdict(node.card.name)
+    return {"party": node.party, "name": name, "now": now, "person": person}
+
+
+def _web_channels(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    """The channels this person may look at, and how they stand.
+
+    readable: also their records. A stranger to a public channel is not told how our outbox fares.
+    """
+    person, shown = _viewer(node, args), []
+    for channel in node.registry.channels():
+        if may_look_at(person, channel):
+            standing = _channel_status(node, channel)
+            if person is None:
+                standing["members"] = [{**m, "feed": None} for m in standing["members"]]
+            readable = not decide(Question(Act.SEE, person, channel.signed.charter))
+            shown.append({**_channel(channel), "standing": standing, "readable": readable})
+    return {"channels": shown}
+
+
+def _web_rules(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    """For each body of a record, the rule that forbids this person to open it, or ''."""
+    return {"open": rules(_viewer(node, args), _found(node, args))}
+
+
+def _web_titles(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    """What a list calls these records (by leaf hash), where their first body is plain text."""
+    person, lang, titles = _viewer(node, args), _text(args, "lang", "en"), {}
+    for name in _texts(args, "records")[:MAX_PAGE]:
+        found = _found(node, {**args, "record": name})
+        titles[name] = title(node.blobs, person, found, lang)
+    return {"titles": titles}
+
+
+def _web_read(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
+    """File: the content of an open body."""
+    found, part = _found(node, args), _number(args, "part", 0, 31)
+    with _file(files, 0, "wb") as out:
+        label = read_open(node.blobs, _viewer(node, args), found, part, out)
+    return {"media": label.media, "name": label.name, "lang": label.lang}
+
+
 COMMANDS: Final[dict[str, Command]] = {
     "say": _say,
     "say.batch": _say_batch,
@@ -557,6 +679,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "log": _log,
     "record": _show,
     "open": _open,
+    "receipt": _receipt,
+    "bundle": _bundle,
+    "disclose": _disclose,
     "channel.list": _channels,
     "channel.show": _channel_show,
     "channel.propose": _propose,
@@ -573,4 +698,13 @@ COMMANDS: Final[dict[str, Command]] = {
     "card": _card,
     "export": _export,
     "acts": _acts,
+    "web.link": _web_link,
+    "web.whose": _web_whose,
+    "web.enter": _web_enter,
+    "web.leave": _web_leave,
+    "web.who": _web_who,
+    "web.channels": _web_channels,
+    "web.rules": _web_rules,
+    "web.titles": _web_titles,
+    "web.read": _web_read,
 }

@@ -189,7 +189,8 @@ class Mirror:
         last = max((c.at for c in given), default=0)
         at = stamp(self._clock(), last, self._limits.clock_slack_s)
         lines = [cosigner.cosign(checkpoint, at) for cosigner in self._cosigners]
-        for line in lines:
+        _, signed = parse_signed_checkpoint(head.checkpoint)
+        for line in (*signed.lines, *lines):  # the log's own, so that a receipt of it can be shown
             self._store.put_cosignature(log.origin, cosigned_of(head, line, at, at, flagged=False))
         return lines
 

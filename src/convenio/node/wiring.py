@@ -30,9 +30,11 @@ from convenio.node.partnering import Partnering
 from convenio.node.people import People
 from convenio.node.publish import Publisher
 from convenio.node.quotas import Quotas
+from convenio.node.receipts import Bundles, Receipts
 from convenio.node.records import Records
 from convenio.node.registry import Log, Registry
 from convenio.node.sequencer import Sequencer
+from convenio.node.signin import SignIns
 from convenio.node.speaking import Speaking
 from convenio.peer.client import Partner, PartnerConfig
 from convenio.peer.wire import Limits as PeerLimits
@@ -155,8 +157,21 @@ class Node:
             limits=limits,
             scratch=scratch,
         )
+        self.receipts = Receipts(self.store)
+        self.bundles = Bundles(
+            self.registry,
+            self.local,
+            self.blobs,
+            self.receipts,
+            self.speaking,
+            self.sequencer,
+            clock=clock,
+            rng=system_random,
+            scratch=scratch,
+        )
         desks = {desk.alias: desk.id for desk in self.keys.desks}
         self.people = People(self.local, desks)
+        self.signins = SignIns(self.local, clock, system_random)
         self.channels = Channels(self.local, self.card, clock, system_random, self.refresh)
 
     # --- life ---

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from convenio.core.checkpoint import MAX_CHECKPOINT_BYTES
 from convenio.core.tiles import FULL_TILE_BYTES as MAX_TILE_BYTES
 from convenio.core.tiles import MAX_BUNDLE_BYTES
+from convenio.core.trust import MAX_TRUST_BYTES as MAX_CHARTER_BYTES
 
 __all__ = [
     "MAX_BUNDLE_BYTES",
@@ -17,8 +19,6 @@ __all__ = [
     "MAX_TILE_BYTES",
 ]
 
-MAX_CHECKPOINT_BYTES: Final = 64 * 1024
-MAX_CHARTER_BYTES: Final = 1024 * 1024
 # One chunk of a blob, both ways. It is held in memory whole, since its digest is signed in front.
 MAX_CHUNK_BYTES: Final = 1024 * 1024
 # One add-entries request, unpacked. The largest entry package there can be has 16 MiB.

@@ -78,8 +78,9 @@ HAPPENED: Final[dict[str, str]] = {
     "blob.chunk_size": "One piece of an upload may have {max_bytes} bytes at most.",
     "blob.hash_differs": "The content that came is not the one that was announced.",
     "blob.name": "This is not the name of a content: 64 digits 0 to 9 and a to f.",
-    "blob.not_cited": "No record we hold mentions this content yet, and it is too large to take "
-    "unasked.",
+    "blob.not_cited": (
+        "No record we hold mentions this content yet, and it is too large to take unasked."
+    ),
     "blob.offset": "The upload must go on at byte {offset}.",
     "blob.too_large": "The content is larger than {max_bytes} bytes.",
     "blob.too_many_uploads": "More than {max} uploads are unfinished.",
@@ -106,8 +107,9 @@ HAPPENED: Final[dict[str, str]] = {
     "checkpoint.other_log": "The checkpoint belongs to another log ({origin}).",
     "checkpoint.root": "The root hash in the checkpoint is damaged.",
     "checkpoint.size": "The size in the checkpoint is not a number we accept.",
-    "clock.backwards": "This machine's clock is {behind_s} seconds behind what has already been "
-    "signed.",
+    "clock.backwards": (
+        "This machine's clock is {behind_s} seconds behind what has already been signed."
+    ),
     "command.argument": "The argument {argument} of the command is missing or not allowed.",
     "command.unknown": "The node does not know the command {command}.",
     "config.bad_value": "The setting {key} is missing or has a value that is not allowed.",
@@ -144,8 +146,9 @@ HAPPENED: Final[dict[str, str]] = {
     "fold.seen": "The record claims to have seen the log of somebody who is not in the channel.",
     "fold.signature": "The record's signature is not valid.",
     "fold.stamp": "The countersignature quoted in the record is damaged.",
-    "fold.version": "The charter asks for rules of reading ({version}) that this program does not "
-    "know.",
+    "fold.version": (
+        "The charter asks for rules of reading ({version}) that this program does not know."
+    ),
     "http.bad_signature": "The request's signature by {key} is not valid.",
     "http.chunk": "The piece of the upload is empty or does not fit where it says.",
     "http.digest": "The digest of the message is missing or wrong.",
@@ -171,8 +174,9 @@ HAPPENED: Final[dict[str, str]] = {
     "merkle.edge": "The stored summary of the log is damaged.",
     "merkle.hash_length": "A hash in the proof has the wrong length.",
     "merkle.proof_length": "The proof has the wrong number of hashes ({expected} were expected).",
-    "merkle.range": "The proof speaks of entries {start} to {end} of a log of {size}, which cannot "
-    "be.",
+    "merkle.range": (
+        "The proof speaks of entries {start} to {end} of a log of {size}, which cannot be."
+    ),
     "merkle.root_differs": "The proof does not lead to the root that was signed.",
     "mirror.log_signature": "The checkpoint of {origin} is not signed by that log's key.",
     "mirror.moved": "Our copy of that log has moved on; it is at {size} entries.",
@@ -206,16 +210,18 @@ HAPPENED: Final[dict[str, str]] = {
     "peer.content": "The partner's node answered with something else than was asked for.",
     "peer.digest": "The partner's answer was changed on its way.",
     "peer.http": "The partner's node does not speak HTTP properly.",
-    "peer.plain_http": "{host} is not this machine, and outside it only encrypted connections are "
-    "used.",
+    "peer.plain_http": (
+        "{host} is not this machine, and outside it only encrypted connections are used."
+    ),
     "peer.redirect": (
         "The partner's node sends us to another address (status {status}), which we do not follow."
     ),
     "peer.refused": "The partner's node refused (status {status}).",
     "peer.resolve": "The name {host} is not known to the network.",
     "peer.status": "The partner's node cannot answer now (status {status}).",
-    "peer.stranger": "The partner's node does not know us as a member, or its clock differs from "
-    "ours.",
+    "peer.stranger": (
+        "The partner's node does not know us as a member, or its clock differs from ours."
+    ),
     "peer.timeout": "The partner's node took too long.",
     "peer.tls": "No encrypted connection could be made with the partner's node.",
     "peer.tls_pin": "The partner's node shows another certificate than the one agreed on.",
@@ -223,8 +229,9 @@ HAPPENED: Final[dict[str, str]] = {
     "peer.unsigned": "The partner's answer is not signed (status {status}).",
     "people.exists": "There is already somebody called {person}.",
     "people.last_keeper": "{person} is the last keeper of this node.",
-    "people.name": "{person} is not a name that can be used here: letters a to z, digits and "
-    "hyphens.",
+    "people.name": (
+        "{person} is not a name that can be used here: letters a to z, digits and hyphens."
+    ),
     "people.role": "There is no such role: {role}.",
     "people.unknown": "Nobody here is called {person}.",
     "policy.key_type": "A key in the trust file is of a kind it cannot use there.",
@@ -246,13 +253,15 @@ HAPPENED: Final[dict[str, str]] = {
     "proof.index": "The proof does not say which entry it is about.",
     "proof.no_checkpoint": "The proof has no checkpoint.",
     "proof.too_long": "The proof is longer than {max_bytes} bytes.",
-    "quota.entries": "The partner has sent more today than the charter allows ({entries_per_day} "
-    "entries a day).",
+    "quota.exceeded": (
+        "The partner has sent more today than the charter allows ({entries_per_day} entries a day)."
+    ),
     "record.act": "What the record says of the act (“act”) is not of the form it must have.",
     "record.ambiguous": "{record} fits more than one record.",
     "record.at": "What the record says of the time (“at”) is not of the form it must have.",
-    "record.bodies": "What the record says of its contents (“bodies”) is not of the form it must "
-    "have.",
+    "record.bodies": (
+        "What the record says of its contents (“bodies”) is not of the form it must have."
+    ),
     "record.by": "What the record says of who signs (“by”) is not of the form it must have.",
     "record.case": "What the record says of the case (“case”) is not of the form it must have.",
     "record.cav": "What the record says of the caveat (“cav”) is not of the form it must have.",
@@ -262,18 +271,21 @@ HAPPENED: Final[dict[str, str]] = {
         "What the record says of the time allowed (“due_in”) is not of the form it must have."
     ),
     "record.from": "What the record says of the sender (“from”) is not of the form it must have.",
-    "record.gen": "What the record says of the log's generation (“gen”) is not of the form it "
-    "must have.",
+    "record.gen": (
+        "What the record says of the log's generation (“gen”) is not of the form it must have."
+    ),
     "record.id": "What the record says of its id (“id”) is not of the form it must have.",
     "record.id_taken": "Another record with this id is already in the log, at {index}.",
-    "record.inst": "What the record says of the instrument (“inst”) is not of the form it must "
-    "have.",
+    "record.inst": (
+        "What the record says of the instrument (“inst”) is not of the form it must have."
+    ),
     "record.kind": "This is not a record.",
     "record.missing_field": "The record lacks a field that it must have.",
     "record.name": "{record} does not name a record: give its hash, or party and number.",
     "record.one_line": "A record is one line, and this is not.",
-    "record.seen": "What the record says of what had been seen (“seen”) is not of the form it must "
-    "have.",
+    "record.seen": (
+        "What the record says of what had been seen (“seen”) is not of the form it must have."
+    ),
     "record.signers": "The record is not signed by exactly those whom it names.",
     "record.to": "What the record says of the recipients (“to”) is not of the form it must have.",
     "record.too_long": "The record is longer than {max_bytes} bytes.",
@@ -301,8 +313,9 @@ HAPPENED: Final[dict[str, str]] = {
     "store.absent": "The node's database is not where it should be.",
     "store.beyond": "The log does not reach that far.",
     "store.corrupt": "The node's database is damaged.",
-    "store.dead": "The disk failed while something was being stored, so this node stores nothing "
-    "more.",
+    "store.dead": (
+        "The disk failed while something was being stored, so this node stores nothing more."
+    ),
     "store.disk_full": "The disk is full.",
     "store.duplicate_id": "A record with this id is already in the log.",
     "store.evidence_size": "The evidence is longer than {max_bytes} bytes.",
@@ -503,7 +516,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "policy.quorum",
     ),
     "What came before is kept. It goes on tomorrow, or after both parties have "
-    "changed the charter.": ("quota.entries",),
+    "changed the charter.": ("quota.exceeded",),
     "Nothing changed. “log” shows the records and their names.": (
         "record.ambiguous",
         "record.name",

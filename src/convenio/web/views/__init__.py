@@ -1,0 +1,1 @@
+"""One module a screen: parse the request, ask the node, render."""

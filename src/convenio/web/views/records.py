@@ -1,0 +1,226 @@
+"""The records of a channel, one record, its contents and its proofs."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+
+from convenio.core.errors import ConvenioError, RefusedError, UnverifiedError
+from convenio.node.control import Answer
+from convenio.web import shown, wording
+from convenio.web.middleware import PageRequest, site
+from convenio.web.shown import Channel, Shown
+from convenio.web.views.methods import allow
+
+PAGE: Final = 25
+MAX_SHOWN_BYTES: Final = 256 * 1024  # of a text on a page; more is for downloading
+MAX_PURPOSE: Final = 500
+_MARK: Final = re.compile(r"[0-9]{1,15}\.[a-z0-9]{2,16}\.[0-9]{1,15}", re.ASCII)
+_UNSAFE: Final = re.compile(
+    r'[\x00-\x1f\x7f/\\:*?"<>|;%]|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]'
+)
+# What a browser may be told of a file: it is saved, never shown, whatever it says it is.
+_MEDIA: Final = frozenset(
+    {
+        *("application/json", "application/pdf", "application/zip", "image/jpeg", "image/png"),
+        *("text/csv", "text/plain"),
+    }
+)
+
+
+@allow("GET")
+def of_channel(request: PageRequest, channel: str) -> HttpResponse:
+    """Newest first. `before` is the mark the page before ended with."""
+    found = _channel(request, channel)
+    before = request.GET.get("before", "")
+    if before and not _MARK.fullmatch(before):
+        raise Http404
+    automatic = request.GET.get("automatic") == "1"
+    listed = request.asking.ask(
+        "log", channel=channel, limit=PAGE, before=before, automatic=automatic
+    )
+    records = listed["records"]
+    names = [each["leaf"] for each in records]
+    titles = request.asking.ask("web.titles", records=names, lang=request.words.lang)["titles"]
+    context = {
+        "channel": found.summary(),
+        "records": [found.row(each, titles.get(each["leaf"], {})) for each in records],
+        "next": listed["next"],
+        "before": before,
+        "automatic": automatic,
+    }
+    return render(request, "records.html", context)
+
+
+@allow("GET")
+def record(request: PageRequest, leaf: str) -> HttpResponse:
+    return _record_page(request, leaf)
+
+
+@allow("GET", "POST")
+def open_sealed(request: PageRequest, leaf: str, part: int) -> HttpResponseBase:
+    """A sealed content, once its reader has said what for. The node writes that down first."""
+    if request.method != "POST":
+        return HttpResponseRedirect(f"/records/{leaf}")
+    purpose = " ".join(request.POST.get("purpose", "").split())
+    if not 3 <= len(purpose) <= MAX_PURPOSE:
+        return _record_page(request, leaf, faulty=part, typed=purpose[:MAX_PURPOSE])
+    out = _scratch()
+    label = request.asking.ask("open", record=leaf, part=part, reason=purpose, files=[out.fileno()])
+    if "save" in request.POST or not (text := _text(out, label)):
+        return _download(out, label, f"{leaf[:16]}-{part}")
+    opened = {"part": part, "text": text, "lang": label["lang"], "purpose": purpose}
+    return _record_page(request, leaf, opened=opened)
+
+
+@allow("GET")
+def content(request: PageRequest, leaf: str, part: int) -> HttpResponseBase:
+    """A content that is plain to the channel, to be saved."""
+    out = _scratch()
+    label = request.asking.ask("web.read", record=leaf, part=part, files=[out.fileno()])
+    return _download(out, label, f"{leaf[:16]}-{part}")
+
+
+@allow("GET")
+def receipt(request: PageRequest, leaf: str, party: str) -> HttpResponseBase:
+    """The proof that a member holds the record, as a file other programs read too."""
+    out = _scratch()
+    request.asking.ask("receipt", record=leaf, party=party, files=[out.fileno()])
+    return _attachment(out, f"{leaf[:16]}.{party}.tlog-proof", "application/octet-stream")
+
+
+@allow("GET", "POST")
+def bundle(request: PageRequest, leaf: str) -> HttpResponseBase:
+    """The record with all that is needed to check it, without its contents. It is on record."""
+    if request.method != "POST":
+        return HttpResponseRedirect(f"/records/{leaf}")
+    out = _scratch()
+    request.asking.ask("bundle", records=[leaf], with_bodies=False, files=[out.fileno()])
+    return _attachment(out, f"{leaf[:16]}.zip", "application/zip")
+
+
+# --- the page of one record ----------------------------------------------------------------------
+
+
+def _channel(request: PageRequest, name: str) -> Channel:
+    found = shown.channel(request, name)
+    if found is None:
+        raise Http404
+    return found
+
+
+def _record_page(
+    request: PageRequest,
+    leaf: str,
+    *,
+    faulty: int = -1,
+    typed: str = "",
+    opened: Shown | None = None,
+) -> HttpResponse:
+    """faulty: the part whose purpose was not said properly; typed: what was said instead.
+    opened: a sealed content, just opened."""
+    asking = request.asking
+    answer = asking.ask("record", record=leaf)
+    found = _channel(request, answer["channel"])
+    rules = asking.ask("web.rules", record=leaf)["open"]
+    checked = {**answer, "delivery": [_checked(request, leaf, each) for each in answer["delivery"]]}
+    context = {
+        "channel": found.summary(),
+        "record": found.record(checked),
+        "title": _title(request, leaf),
+        "parts": [
+            {**_part(request, found, answer, part, rule), "faulty": part == faulty}
+            for part, rule in enumerate(rules)
+        ],
+        "typed": typed,
+        "opened": opened,
+    }
+    return render(request, "record.html", context, status=422 if faulty >= 0 else 200)
+
+
+def _title(request: PageRequest, leaf: str) -> Shown:
+    lang = request.words.lang
+    titles = request.asking.ask("web.titles", records=[leaf], lang=lang)["titles"]
+    return dict(titles[leaf])
+
+
+def _checked(request: PageRequest, leaf: str, state: Answer) -> Answer:
+    """A receipt is made and checked each time the page is shown: what does not hold is red."""
+    if not state["cosigned_at"]:
+        return state
+    try:
+        with _scratch() as out:
+            request.asking.ask("receipt", record=leaf, party=state["party"], files=[out.fileno()])
+    except UnverifiedError:
+        return {**state, "state": "broken"}
+    except RefusedError:
+        return state
+    return state
+
+
+def _part(request: PageRequest, found: Channel, record: Answer, part: int, rule: str) -> Shown:
+    """One content: how it is kept, who may read it, and itself where it is plain to the channel."""
+    body, words = record["bodies"][part], request.words
+    text: Shown = {}
+    if body["form"] == "open" and body["here"] and not rule and body["bytes"] <= MAX_SHOWN_BYTES:
+        text = _plain(request, record["leaf"], part)
+    return {
+        "part": part,
+        "number": part + 1,
+        "form": body["form"],
+        "form_words": wording.name_of(wording.FORMS, body["form"], words),
+        "bytes": body["bytes"],
+        "readers": [found.address(address) for address in body["to"]],
+        "here": body["here"],
+        "refused": wording.rule(words, rule) if rule else "",
+        **text,
+    }
+
+
+def _plain(request: PageRequest, leaf: str, part: int) -> Shown:
+    try:
+        with _scratch() as out:
+            label = request.asking.ask("web.read", record=leaf, part=part, files=[out.fileno()])
+            return {"text": _text(out, label), "lang": label["lang"], "name": label["name"]}
+    except ConvenioError as error:
+        return {"refused": request.words.error(error)}
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _scratch() -> BinaryIO:
+    """A file without a name, in the node's own folder: what is opened is not in anybody's /tmp."""
+    folder: Path = site().directory / "scratch"
+    file: Any = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the response closes it
+    return file
+
+
+def _text(file: BinaryIO, label: Answer) -> str:
+    """The content as text, if it is one and not too long for a page."""
+    if not label["media"].startswith("text/") and label["media"] != "application/json":
+        return ""
+    file.seek(0)
+    data = file.read(MAX_SHOWN_BYTES + 1)
+    try:
+        return data.decode() if len(data) <= MAX_SHOWN_BYTES else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def _download(file: BinaryIO, label: Answer, plain_name: str) -> FileResponse:
+    name = _UNSAFE.sub("_", label["name"]).strip(" ._")[:100]
+    media = label["media"] if label["media"] in _MEDIA else "application/octet-stream"
+    return _attachment(file, name or plain_name, media)
+
+
+def _attachment(file: BinaryIO, name: str, media: str) -> FileResponse:
+    file.seek(0)
+    response = FileResponse(file, as_attachment=True, filename=name, content_type=media)
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    return response

@@ -1,0 +1,69 @@
+"""Checking a file that somebody was given: no sign-in, no node, nothing kept."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from convenio.core.errors import ConvenioError, UnavailableError
+from convenio.core.trust import MAX_TRUST_BYTES
+from convenio.web import verdict
+from convenio.web.middleware import MAX_UPLOAD_BYTES, PageRequest, site
+from convenio.web.shown import Shown
+from convenio.web.views.methods import allow
+from convenio.words import N_
+
+MAX_AT_ONCE: Final = 2
+_slots: Final = threading.BoundedSemaphore(MAX_AT_ONCE)
+
+
+@allow("GET", "POST")
+def verify(request: PageRequest) -> HttpResponse:
+    """The form; below it, after a file was sent, what checking it came to."""
+    context: Shown = {"max_mib": MAX_UPLOAD_BYTES >> 20, "typed": ""}
+    if request.method == "GET" or request.method == "HEAD":
+        return render(request, "verify.html", context)
+    given = request.FILES.get("given")
+    context["typed"] = request.POST.get("trust", "")[:400].strip()
+    if not isinstance(given, UploadedFile) or not given.size:
+        context["wrong"] = request.words.text(N_("Choose a file to check."))
+        return render(request, "verify.html", context, status=422)
+    try:
+        report = _check(given, _trust(request, context["typed"]))
+    except ConvenioError as error:
+        context["failed"], context["code"] = request.words.error(error), error.code
+        status = 503 if isinstance(error, UnavailableError) else 422
+        return render(request, "verify.html", context, status=status)
+    context["report"] = verdict.shown(report, str(given.name), request.words)
+    return render(request, "verify.html", context)
+
+
+def _trust(request: PageRequest, typed: str) -> bytes | str | None:
+    """What the visitor believes in: a file with the charter or policy, or a fingerprint."""
+    file = request.FILES.get("trusted")
+    if isinstance(file, UploadedFile) and file.size:
+        return bytes(file.read(MAX_TRUST_BYTES + 1))
+    return typed or None
+
+
+def _check(given: UploadedFile, trust: bytes | str | None) -> Any:
+    """The file alone in a folder of its own, so that nothing else can speak for it."""
+    from convenio.node import verify as door  # noqa: PLC0415 - much of core, for the one who asks
+
+    if not _slots.acquire(blocking=False):
+        raise UnavailableError("pages.busy")
+    try:
+        with tempfile.TemporaryDirectory(prefix="convenio-verify-") as folder:
+            path = Path(folder) / "given"
+            with path.open("wb") as file:
+                for chunk in given.chunks():
+                    file.write(chunk)
+            return door.verify(path, trust=trust, now=int(site().clock()))
+    finally:
+        _slots.release()

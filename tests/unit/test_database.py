@@ -1,0 +1,167 @@
+"""One SQLite file: whole transactions, honest errors, never made by accident."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from convenio.core.errors import ConflictError, UnavailableError
+from convenio.store.database import Database
+from convenio.store.sqlite import SqliteStore
+
+SCRIPT = "CREATE TABLE t (n INTEGER PRIMARY KEY, word TEXT NOT NULL);"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "some.db"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    with closing(Database.create(path, SCRIPT, 3)) as database:
+        yield database
+
+
+def words(database: Database) -> list[str]:
+    return [word for (word,) in database.read("SELECT word FROM t ORDER BY n")]
+
+
+class TestFiles:
+    def test_what_was_created_can_be_opened(self, database: Database, path: Path) -> None:
+        with database.write() as db:
+            db.execute("INSERT INTO t VALUES (1, 'one')")
+        database.close()
+        with closing(Database.open(path, 3, quick_check=True)) as again:
+            assert words(again) == ["one"]
+            assert again.damage() == []
+
+    def test_it_is_the_owners_only_and_nothing_is_left_beside_it(
+        self, database: Database, path: Path
+    ) -> None:
+        database.close()
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_opening_never_creates(self, path: Path) -> None:
+        with pytest.raises(UnavailableError, match=r"store\.absent"):
+            Database.open(path, 3)
+        assert not path.exists()
+
+    def test_creating_never_replaces(self, database: Database, path: Path) -> None:
+        before = path.read_bytes()
+        with pytest.raises(ConflictError, match=r"store\.exists"):
+            Database.create(path, SCRIPT, 3)
+        assert path.read_bytes() == before
+
+    def test_a_schema_that_fails_leaves_no_file(self, path: Path) -> None:
+        with pytest.raises(RuntimeError):
+            Database.create(path, "CREATE TABLE oops", 3)
+        assert list(path.parent.iterdir()) == []
+
+    def test_another_version_is_refused(self, database: Database, path: Path) -> None:
+        with pytest.raises(UnavailableError) as caught:
+            Database.open(path, 4)
+        assert (caught.value.code, caught.value.parameters) == ("store.version", {"found": 3})
+
+    def test_another_kind_is_refused(self, database: Database, path: Path) -> None:
+        with pytest.raises(UnavailableError, match=r"store\.foreign"):
+            SqliteStore.open(path)
+
+    @pytest.mark.parametrize("content", [b"no database at all, only words" * 100, bytes(8192)])
+    def test_what_is_no_database_is_refused(self, path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        with pytest.raises(UnavailableError, match=r"store\.(corrupt|version)"):
+            Database.open(path, 3)
+
+    def test_an_odd_path_is_only_a_path(self, tmp_path: Path) -> None:
+        path = tmp_path / "50% of?mode=memory#.db"
+        Database.create(path, SCRIPT, 3).close()
+        assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+class TestTransactions:
+    def test_all_of_it_or_nothing(self, database: Database) -> None:
+        def change_my_mind() -> None:
+            with database.write() as db:
+                db.execute("INSERT INTO t VALUES (1, 'one')")
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            change_my_mind()
+        assert words(database) == []
+        with database.write() as db:
+            db.execute("INSERT INTO t VALUES (2, 'two')")
+        assert words(database) == ["two"]
+
+    def test_every_commit_waits_for_the_disk(self, database: Database) -> None:
+        with database.write() as db:
+            assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+            assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+    def test_readers_see_whole_commits_and_never_wait(self, database: Database) -> None:
+        with database.write() as db:
+            db.execute("INSERT INTO t VALUES (1, 'one')")
+            assert words(database) == []
+        assert words(database) == ["one"]
+
+    def test_a_reader_cannot_write(self, database: Database) -> None:
+        with pytest.raises(UnavailableError, match=r"store\.io"):
+            database.read("INSERT INTO t VALUES (1, 'one')")
+
+    def test_a_database_open_for_reading_does_not_write(
+        self, database: Database, path: Path
+    ) -> None:
+        with closing(Database.open(path, 3, read_only=True)) as reader:
+            with database.write() as db:
+                db.execute("INSERT INTO t VALUES (1, 'one')")
+            assert words(reader) == ["one"]
+            with pytest.raises(RuntimeError), reader.write():
+                pass
+
+    def test_what_breaks_a_constraint_is_our_mistake(self, database: Database) -> None:
+        with pytest.raises(RuntimeError), database.write() as db:
+            db.execute("INSERT INTO t VALUES (1, NULL)")
+        with database.write() as db:
+            db.execute("INSERT INTO t VALUES (1, 'one')")
+
+    def test_writes_from_many_threads_wait_for_one_another(self, database: Database) -> None:
+        def work(first: int) -> None:
+            for n in range(first, first + 20):
+                with database.write() as db:
+                    (count,) = db.execute("SELECT count(*) FROM t").fetchone()
+                    db.execute("INSERT INTO t VALUES (?, ?)", (n, str(count)))
+
+        threads = [threading.Thread(target=work, args=(n * 100,)) for n in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(map(int, words(database))) == list(range(100))
+
+    def test_another_process_that_writes_is_waited_for_then_named(
+        self, database: Database, path: Path
+    ) -> None:
+        with (
+            closing(sqlite3.connect(path, isolation_level=None)) as other,
+            closing(Database.open(path, 3, busy_s=0.01)) as mine,
+        ):
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(UnavailableError, match=r"store\.locked"), mine.write():
+                pass
+            other.execute("ROLLBACK")
+            with mine.write() as db:
+                db.execute("INSERT INTO t VALUES (1, 'one')")
+
+    def test_nothing_works_after_closing(self, database: Database) -> None:
+        database.close()
+        database.close()
+        with pytest.raises(RuntimeError):
+            words(database)
+        with pytest.raises(RuntimeError), database.write():
+            pass
