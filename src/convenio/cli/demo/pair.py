@@ -71,8 +71,8 @@ class Pair:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         phrase = secrets.token_urlsafe(18)
         write_file(self.directory / PHRASE, f"{phrase}\n".encode())
-        ports = iter(_free_ports(_FIRST_PORT, len(PARTIES)))
-        pages = iter(_free_ports(_FIRST_WEB_PORT, len(PARTIES)))
+        ports = iter(free_ports(_FIRST_PORT, len(PARTIES)))
+        pages = iter(free_ports(_FIRST_WEB_PORT, len(PARTIES)))
         for party in PARTIES:
             self._make(party, phrase, next(ports), next(pages))
         write_file(mark, b"Made by convenio demo. Nothing here is real; delete it at will.\n")
@@ -144,6 +144,10 @@ class Pair:
         if process.stdout is not None:
             process.stdout.close()
 
+    def pids(self) -> list[int]:
+        """The processes of the nodes that run."""
+        return [run.pid for run in self._running.values()]
+
     def ended(self) -> str:
         """The party whose process has ended by itself, or nothing."""
         return next((party for party, run in self._running.items() if run.poll() is not None), "")
@@ -210,7 +214,7 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
     return str(value.get("event", ""))
 
 
-def _free_ports(first: int, count: int) -> list[int]:
+def free_ports(first: int, count: int) -> list[int]:
     """Ports nobody listens on, from `first` upwards."""
     found: list[int] = []
     for port in range(first, _LAST_PORT):
