@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -161,19 +161,22 @@ class Finale:
         try:
             report = holds(given, trust)
         except ConvenioError as error:
-            self._check(what, wanted is Grade.FAILED, self._reason(error.code))
+            self._check(what, wanted is Grade.FAILED, self._reason(error.code, error.parameters))
             return
-        reason = next((each.reason for each in report.failed if each.reason), "")
+        reason = next(
+            (self._reason(each.reason, each.parameters) for each in report.failed if each.reason),
+            "",
+        )
         said = {
             Grade.VOUCHED: self.text("It holds."),
             Grade.CONSISTENT: self.text("It is consistent, but nobody vouches for the keys."),
-            Grade.FAILED: self.text("It does not hold: {reason}", reason=self._reason(reason)),
+            Grade.FAILED: self.text("It does not hold: {reason}", reason=reason),
         }
         self._check(what, report.grade is wanted, said[report.grade])
 
-    def _reason(self, code: str) -> str:
+    def _reason(self, code: str, parameters: Mapping[str, object]) -> str:
         known = HAPPENED.get(code)
-        return self.text(known, code=code) if known else f"[{code}]"
+        return self.text(known, **{**parameters, "code": code}) if known else f"[{code}]"
 
     def _same(self) -> bool:
         """Each log is equally long at both nodes."""
