@@ -97,7 +97,12 @@ class NodeKeys:
 
 
 def generate(domain: str, desks: dict[str, Text], rng: Random) -> NodeKeys:
-    """Fresh keys for a node with these desks (alias -> name) and the node's own desk."""
+    """Fresh keys for a node with these desks (alias -> name) and the node's own desk.
+
+    Raises:  MalformedError: trust.desk, a desk is called as the node's own.
+    """
+    if NODE_DESK in desks:
+        raise MalformedError("trust.desk")
     own = {NODE_DESK: Text("the node itself", "el propio nodo")}
     return NodeKeys(
         domain=domain,
