@@ -42,7 +42,7 @@ def command() -> None:
 @on_node
 @click.argument("name", metavar=N_("PERSON"))
 @_role
-@click.option("--desk", "desks", multiple=True, metavar=N_("ALIAS"), help=_DESK)
+@click.option("--desk", "desks", multiple=True, metavar=N_("DESK"), help=_DESK)
 @acting_keeper
 def add(
     shell: Shell, link: Link, name: str, roles: tuple[str, ...], desks: tuple[str, ...], person: str
@@ -61,7 +61,7 @@ def add(
 @on_node
 @click.argument("name", metavar=N_("PERSON"))
 @_role
-@click.option("--desk", "desks", multiple=True, metavar=N_("ALIAS"), help=_DESK)
+@click.option("--desk", "desks", multiple=True, metavar=N_("DESK"), help=_DESK)
 @acting_keeper
 def role(
     shell: Shell, link: Link, name: str, roles: tuple[str, ...], desks: tuple[str, ...], person: str
@@ -137,7 +137,6 @@ def _role_word(shell: Shell, name: str) -> str:
         "officer": N_("officer"),
         "approver": N_("approver"),
         "releaser": N_("releaser"),
-        "auditor": N_("auditor"),
         "keeper": N_("keeper"),
     }
-    return shell.text(words[name])
+    return shell.text(words[name]) if name in words else name

@@ -325,12 +325,12 @@ NOTICE: Final = Letter(
     "mx",
     "notice.v1",
     Text(
-        f"{_MADE_UP.en}\n\nNotice before the act: on Friday at 12:00 UTC our demo customs post will "
-        "begin to open the containers of one carrier. No person is concerned. Questions until then to "
-        "mx:liaison.\n\nDemo: Ana Ejemplo",
+        f"{_MADE_UP.en}\n\nNotice before the act: on Friday at 12:00 UTC our demo customs post "
+        "will begin to open the containers of one carrier. No person is concerned. Questions "
+        "until then to mx:liaison.\n\nDemo: Ana Ejemplo",
         f"{_MADE_UP.es}\n\nAviso previo: el viernes a las 12:00 UTC nuestro puesto aduanal de "
-        "demostración comenzará a abrir los contenedores de un transportista. No concierne a ninguna "
-        "persona. Preguntas hasta entonces a mx:liaison.\n\nDemo: Ana Ejemplo",
+        "demostración comenzará a abrir los contenedores de un transportista. No concierne a "
+        "ninguna persona. Preguntas hasta entonces a mx:liaison.\n\nDemo: Ana Ejemplo",
     ),
 )
 QUESTION: Final = Letter(
@@ -338,8 +338,8 @@ QUESTION: Final = Letter(
     "us",
     "request.v1",
     Text(
-        f"{_MADE_UP.en}\n\nWhich office answers for the containers once they are open? Please answer "
-        "within three days.\n\nDemo: Sam Sample",
+        f"{_MADE_UP.en}\n\nWhich office answers for the containers once they are open? Please "
+        "answer within three days.\n\nDemo: Sam Sample",
         f"{_MADE_UP.es}\n\n¿Qué oficina responde por los contenedores una vez abiertos? Favor de "
         "contestar en un plazo de tres días.\n\nDemo: Sam Sample",
     ),

@@ -28,7 +28,11 @@ from convenio.store.durable import write_file
 
 PARTIES: Final = ("mx", "us")
 NAMES: Final = {"mx": Text("Mexico", "México"), "us": Text("United States", "Estados Unidos")}
-DESKS: Final = {"liaison": Text("Liaison desk", "Oficina de enlace")}
+IN_PROSE: Final = {
+    "mx": Text("Mexico", "México"),
+    "us": Text("the United States", "Estados Unidos"),
+}
+DESKS: Final = {"liaison": Text("Liaison desk", "Mesa de enlace")}
 MARK: Final = "DEMO"  # a file that says this directory is the demo's, to be used again
 PHRASE: Final = "passphrase"
 _FIRST_PORT: Final = 8471
