@@ -26,8 +26,9 @@ _CODE: Final = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*", re.ASCII)
 _TYPE: Final = re.compile(r".*\.v[0-9]+", re.ASCII)
 # `decide` returns its codes; `require` raises what it returned.
 _RETURNED: Final = {"decide"}
-# Calls whose strings look like codes: acts in a node's journal, log events, commands to the node.
-_OTHERS: Final = {"ActOnRecord", "_keep", "_note", "note_act", "call"}.union(
+# Calls whose strings look like codes: acts in a node's journal, log events, commands to the node,
+# templates, demo characters.
+_OTHERS: Final = {"ActOnRecord", "_keep", "_note", "note_act", "call", "render", "Character"}.union(
     ("debug", "info", "warning", "error", "critical")
 )
 # Names of files, which look like codes.
