@@ -315,7 +315,9 @@ def test_the_authors_own_mirror_vouches_for_the_author(
     world: World, tmp_path: Path, changed: Content
 ) -> None:
     own = world.members["mx"].keys.mirror_cosigners()[0]
-    changed[PROOF] = forge(world, changed[PROOF], own, world.now)
+    ed, pq, *_ = lines_of(changed[PROOF])
+    checkpoint, _ = parse_signed_checkpoint(parse_proof(changed[PROOF]).checkpoint)
+    changed[PROOF] = proof_with(changed[PROOF], ed, pq, own.cosign(checkpoint, world.now))
     report = look(world, tmp_path, changed)
     assert (Check.COSIGNATURE, "verify.not_cosigned") in failures(report)
     changed["mx-0.mx.tlog-proof"] = changed.pop(PROOF)

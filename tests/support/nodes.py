@@ -47,20 +47,18 @@ class Clock:
 
 
 def setup_of(party: str, port: int, **more: object) -> Setup:
-    return replace(
-        Setup(
-            party=party,
-            name=Text(f"Party {party}", f"Parte {party}"),
-            url=f"http://127.0.0.1:{port}",
-            domain=f"{party}.localhost",
-            host="127.0.0.1",
-            port=port,
-            desks={"liaison": Text("Liaison desk", "Oficina de enlace")},
-            keeper=KEEPER,
-            work=1,
-        ),
-        **more,  # type: ignore[arg-type]
+    made = Setup(
+        party=party,
+        name=Text(f"Party {party}", f"Parte {party}"),
+        url=f"http://127.0.0.1:{port}",
+        domain=f"{party}.localhost",
+        host="127.0.0.1",
+        port=port,
+        desks={"liaison": Text("Liaison desk", "Oficina de enlace")},
+        keeper=KEEPER,
+        work=1,
     )
+    return replace(made, **more)  # type: ignore[arg-type]
 
 
 def set_limits(path: Path, **changes: float) -> None:

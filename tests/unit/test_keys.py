@@ -6,7 +6,7 @@ import pytest
 from tests.support.parties import dice
 
 from convenio.core import canon
-from convenio.core.age import Passphrase, encrypt
+from convenio.core.age import Passphrase, decrypt, encrypt
 from convenio.core.errors import ConvenioError, MalformedError, UnverifiedError
 from convenio.core.trust import Text
 from convenio.node.keys import NodeKeys, generate, open_keys, open_root, seal_keys, seal_root
@@ -73,8 +73,6 @@ def sealed(value: canon.Object) -> bytes:
 
 
 def plain(keys: NodeKeys = KEYS) -> canon.Object:
-    from convenio.core.age import decrypt
-
     return canon.loads(decrypt(seal_keys(keys, "p", dice("x"), 1), [Passphrase("p")]), 1 << 20)
 
 
@@ -101,9 +99,18 @@ def test_a_key_file_with_something_else_inside_is_refused(change: canon.Object) 
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 5}, {"seed": "ab"}, {"name": 5}, {"name": "a b"}, {"name": ""}, {"v": 2}, {"more": 1}],
+    "change",
+    [
+        {"seed": 5},
+        {"seed": "ab"},
+        {"name": 5},
+        {"name": "a b"},
+        {"name": ""},
+        {"v": 2},
+        {"more": 1},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_root_file_with_something_else_inside_is_refused(change: canon.Object) -> None:
     value: canon.Object = {"kind": "root_key", "v": 1, "name": "mx/r/1", "seed": "ab" * 32}
     assert open_root(sealed(value), "right").name == "mx/r/1"

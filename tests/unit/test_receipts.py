@@ -85,6 +85,18 @@ def test_a_flagged_cosignature_is_no_receipt(world: World) -> None:
         world.members["mx"].receipts.receipt(found, US)
 
 
+def test_of_two_cosignatures_the_flagged_one_is_not_shown(world: World) -> None:
+    found = world.say("mx", "one", to=("us:liaison",))
+    world.deliver("mx", "us")
+    for each in world.members["mx"].store._log(found.log.origin).cosigned:
+        object.__setattr__(each, "flagged", each.name.endswith("/mirror"))
+    world.now += 50
+    world.deliver("mx", "us")
+    receipt = parse_proof(world.members["mx"].receipts.receipt(found, US))
+    verified = verify_proof(receipt, found.leaf, parse_policy(policy(found.log, (US,))))
+    assert verified.cosigned_at == {"us-mirror": START + 50}
+
+
 def test_a_receipt_needs_the_logs_own_lines_of_that_size(world: World) -> None:
     found = world.say("mx", "one", to=("us:liaison",))
     world.deliver("mx", "us")
@@ -141,6 +153,8 @@ def test_a_bundle_holds_bodies_only_where_export_is_allowed(world: World) -> Non
         with pytest.raises(RefusedError, match=r"decide\.role"):
             bundles.bundle(person, [found], out, bodies=True)
         assert not out.getvalue()
+    with pytest.raises(RefusedError, match=r"decide\.role"):
+        bundles.bundle("dora", [found], io.BytesIO())
     acts = [(act.person, act.act) for act in world.members["mx"].local.acts()]
     assert acts == [("carla", "bundle"), ("beto", "bundle"), ("ana", "bundle")]
 

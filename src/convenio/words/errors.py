@@ -224,8 +224,8 @@ HAPPENED: Final[dict[str, str]] = {
     "note.signature_line": "A signature line is damaged.",
     "note.too_long": "The signed text is longer than {max_bytes} bytes.",
     "note.vkey": "This is not a public key in its written form, or it is mistyped.",
-    "open.sealed": "This content is sealed and is not shown on pages.",
-    "pages.busy": "Other files are being checked just now.",
+    "open.sealed": "This content is sealed; opening it asks a purpose.",
+    "pages.busy": "Two files are being checked here already.",
     "passphrase.file": "The first line of {file} cannot be a passphrase.",
     "peer.closed": "The partner's node closed the connection early.",
     "peer.connect": "The partner's node at {host} does not answer.",
@@ -335,8 +335,11 @@ HAPPENED: Final[dict[str, str]] = {
     "serve.address": "The node cannot listen at {host}, port {port}.",
     "serve.failed": "The node's door to its partners did not open.",
     "serve.tls": "The node's certificate or its key cannot be used.",
-    "signin.ended": "You are no longer signed in.",
-    "signin.link": "This link is not valid, was used, or is too old.",
+    "signin.ended": "This session is over.",
+    "signin.link": (
+        "This sign-in link is not known here: it was used, it is older than 15 minutes, or the "
+        "node was started anew."
+    ),
     "split.format": "This is not a proof of two histories, or it is damaged.",
     "split.no_contradiction": "The two checkpoints do not contradict each other.",
     "store.absent": "The node's database is not where it should be.",
@@ -442,6 +445,10 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "age.wrong_passphrase",
     ),
     "It stays sealed. Ask for a file made with the usual setting.": ("age.work_factor",),
+    "Ask for a new link where you got this one.": ("signin.link",),
+    "Sign in again.": ("signin.ended",),
+    "Open it from the record's page.": ("open.sealed",),
+    "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "The lines before it are said; nothing from it on. Correct it and give the "
     "whole batch again.": ("batch.line",),
     "Give it a “web_port” in node.toml and start it again.": ("people.no_pages",),
