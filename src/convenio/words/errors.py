@@ -254,6 +254,7 @@ HAPPENED: Final[dict[str, str]] = {
     "people.name": (
         "{person} is not a name that can be used here: letters a to z, digits and hyphens."
     ),
+    "people.no_pages": "This node has no pages.",
     "people.role": "There is no such role: {role}.",
     "people.unknown": "Nobody here is called {person}.",
     "policy.key_type": "A key in the trust file is of a kind it cannot use there.",
@@ -450,6 +451,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "The lines before it are said; nothing from it on. Correct it and give the "
     "whole batch again.": ("batch.line",),
+    "Give it a “web_port” in node.toml and start it again.": ("people.no_pages",),
     "Nothing is lost. Give “./run bench” in the source directory.": ("bench.absent",),
     "Its record and proof are kept. It may still come; the log of this node says what it lacks.": (
         "blob.absent",
