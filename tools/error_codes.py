@@ -9,6 +9,7 @@ test fails on one that is not listed.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,7 @@ COMPOSED: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+@functools.cache
 def codes_in(source: Path) -> dict[str, set[str]]:
     """Each code with the names of the parameters every literal raise of it gives."""
     nodes = [node for tree in _trees(source) for node in ast.walk(tree)]
