@@ -339,6 +339,8 @@ HAPPENED: Final[dict[str, str]] = {
     "signin.link": (
         "This sign-in link is not known here: it was used, it is older than 15 minutes, or the "
         "node was started anew."
+        "This sign-in link is not known here: it was used, it is older than 15 minutes, "
+        "or the node was started anew."
     ),
     "split.format": "This is not a proof of two histories, or it is damaged.",
     "split.no_contradiction": "The two checkpoints do not contradict each other.",
@@ -445,10 +447,6 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "age.wrong_passphrase",
     ),
     "It stays sealed. Ask for a file made with the usual setting.": ("age.work_factor",),
-    "Ask for a new link where you got this one.": ("signin.link",),
-    "Sign in again.": ("signin.ended",),
-    "Open it from the record's page.": ("open.sealed",),
-    "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "The lines before it are said; nothing from it on. Correct it and give the "
     "whole batch again.": ("batch.line",),
     "Give it a “web_port” in node.toml and start it again.": ("people.no_pages",),
@@ -589,6 +587,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "verify.no_keys",
     ),
     "It stays sealed. Open it with “convenio open”.": ("open.sealed",),
+    "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "Nothing was opened and nothing changed. Name a file with one line of text.": (
         "passphrase.file",
     ),
@@ -603,6 +602,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "people.exists",
         "people.name",
         "people.role",
+    ),
+    "Nothing changed. Give it a port for pages in its settings file and start it again.": (
+        "people.no_pages",
     ),
     "It is not a receipt yet. Wait for the partner's countersignature and try again.": (
         "policy.quorum",
