@@ -190,6 +190,7 @@ HAPPENED: Final[dict[str, str]] = {
     "init.exists": "There is already something in {directory}.",
     "instrument.unknown": "The charter uses an instrument that this program lacks ({hash}).",
     "keys.format": "This is not a key file of ours, or it is damaged.",
+    "keys.other_node": "The key file is not that of this node's card.",
     "merkle.edge": "The stored summary of the log is damaged.",
     "merkle.hash_length": "A hash in the proof has the wrong length.",
     "merkle.proof_length": "The proof has the wrong number of hashes ({expected} were expected).",
@@ -212,6 +213,7 @@ HAPPENED: Final[dict[str, str]] = {
     "mirrorwire.too_long": "The request is longer than {max_bytes} bytes.",
     "node.failed": "A part of the node stopped working, so the node stopped as a whole.",
     "node.fault": "Something unexpected failed inside the node ({kind}).",
+    "node.incomplete": "The file {file} of this node is missing or cannot be read.",
     "node.pages": "The node's pages stopped working, so the node stopped as a whole.",
     "node.running": "A node is already running on {directory}.",
     "node.stopping": "The node is stopping.",
@@ -569,12 +571,18 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "peer.unsigned",
     ),
     "Nothing was touched. Choose an empty directory.": ("init.exists",),
+    "The node did not start and nothing changed. Put back the key file that was made with it.": (
+        "keys.other_node",
+    ),
     "Everything accepted until now is kept. Look at the node's log, then start it again.": (
         "node.failed",
         "node.pages",
     ),
     "Everything accepted until now is kept. Look at the node's log and report the code.": (
         "node.fault",
+    ),
+    "The node did not start and nothing changed. Put the file back, or see who may read it.": (
+        "node.incomplete",
     ),
     "Nothing changed. Use the node that runs, or stop it first.": ("node.running",),
     "Everything accepted until now is kept. Give the command again when the node is running.": (
