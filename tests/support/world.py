@@ -273,6 +273,7 @@ _PEOPLE: Final = {
     "ana": frozenset((Role.OFFICER, Role.RELEASER)),
     "beto": frozenset((Role.OFFICER,)),
     "carla": frozenset((Role.AUDITOR,)),
+    "dora": frozenset((Role.KEEPER,)),
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.property.channel import Channel
+from tests.property.channel import EXCHANGE, Channel
 from tests.unit.test_fold import Logs, proof
 
 from convenio.core.errors import RefusedError
@@ -321,6 +321,38 @@ def test_a_start_is_disputed_if_the_creditor_wrote_much_earlier_after_it() -> No
     story.say(US, 10_001, RECEIVED)
     story.say(MX, 9_700)
     assert story.debt().disputed
+
+
+class Exchange(Story):
+    """The case of `EXCHANGE`, begun by mx at 0."""
+
+    def __init__(self) -> None:
+        Logs.__init__(self)
+        self.opening = self.ask(MX, 0, to=(US,), inst=EXCHANGE.hash, act="begin")
+
+
+def test_each_start_of_a_clock_is_a_debt_of_its_own() -> None:
+    story = Exchange()
+    story.act(MX, "demand", 10)
+    story.act(MX, "demand", 20, due_in=600)
+    story.act(US, "deliver", 100)
+    first, second = story.case().debts
+    assert (first.status, first.due, first.met_by) == (Status.ENDED, 100 + 7200, None)
+    assert (second.status, second.due, second.met_by) == (Status.CLAIMED, 700, Place(US, 0))
+
+
+def test_an_act_that_asks_for_too_short_a_time_is_out_of_turn() -> None:
+    story = Exchange()
+    story.act(MX, "demand", 10, due_in=599)
+    assert story.verdicts() == [("begin", "applied"), ("demand", "out_of_turn")]
+
+
+def test_the_opener_can_be_the_debtor() -> None:
+    story = Exchange()
+    story.act(US, "claim", 10)
+    story.say(MX, 20, RECEIVED)
+    (debt,) = story.case().debts
+    assert (debt.debtor, debt.creditor, debt.due) == (MX, US, 20 + 7200)
 
 
 def test_each_debtor_has_a_clock_of_its_own() -> None:

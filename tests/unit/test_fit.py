@@ -122,6 +122,11 @@ def test_the_same_text_counts_once_though_it_is_signed_anew() -> None:
     assert verdict(CHANNEL.sign(header(at=100)), later) == "fold.at"
 
 
+def test_only_texts_of_the_last_time_are_remembered() -> None:
+    many = [header(at=at, id=f"{at:032x}") for at in range(100, 150)]
+    assert len(after(*many, header(at=149)).texts) == 2
+
+
 def test_a_text_that_was_unfit_may_be_said_again() -> None:
     """An unfit entry leaves no trace; so a badly signed one can be repeated well signed."""
     state = LogState()

@@ -287,6 +287,7 @@ def test_a_proof_of_another_time_only_counts_if_it_is_earlier() -> None:
     "change",
     [
         {"size": 2},
+        {"size": 1000},
         {"root": "00" * 32},
         {"leaf": "00" * 32},
         {"name": "ca.localhost/mirror"},
@@ -303,6 +304,14 @@ def test_a_proof_that_does_not_hold_is_nothing(change: dict[str, Any]) -> None:
     logs.say(MX, 12, PROOF, data=proof(logs, entry, 1, 15, US) | change)
     assert logs.all().cut() == {MX: 3, US: 0}, "it is fit all the same"
     assert logs.fold.receipt(entry, US) is None
+
+
+def test_a_proof_over_fewer_entries_than_that_is_nothing() -> None:
+    logs = Logs()
+    logs.say(MX, 10)
+    entry = logs.say(MX, 11)
+    logs.say(MX, 12, PROOF, data=proof(logs, entry, 1, 15, US))
+    assert logs.all().receipt(entry, US) is None
 
 
 def test_only_a_partners_cosignature_proves_and_only_for_that_partner() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.property.channel import EXCHANGE
 
 from convenio.instruments.builtin import BUILTIN, REQUEST
 from convenio.instruments.model import (
@@ -24,8 +25,8 @@ def codes(instrument: Instrument) -> set[str]:
     return {finding.code for finding in lint(instrument)}
 
 
-@pytest.mark.parametrize("instrument", BUILTIN, ids=lambda each: str(each.name))
-def test_what_comes_with_the_program_is_without_findings(instrument: Instrument) -> None:
+@pytest.mark.parametrize("instrument", [*BUILTIN, EXCHANGE], ids=lambda each: str(each.name))
+def test_what_is_used_is_without_findings(instrument: Instrument) -> None:
     assert lint(instrument) == []
 
 

@@ -59,7 +59,8 @@ def _verdict(shell: Shell, report: Report) -> str:
         return shell.text("HOLDS. All of it was checked, under keys that you trust.")
     if report.grade is Grade.CONSISTENT:
         return shell.text(
-            "CONSISTENT, BUT NOBODY VOUCHES FOR THE KEYS. Give the fingerprint you know with --trust."
+            "CONSISTENT, BUT NOBODY VOUCHES FOR THE KEYS. Give the fingerprint you know with "
+            "--trust."
         )
     return shell.text("DOES NOT HOLD. Do not rely on it.")
 

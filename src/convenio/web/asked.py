@@ -49,13 +49,13 @@ ROWS: Final = (
         N_("Contents are sealed to named desks; an opening asks a purpose and is on record."),
     ),
     Row(
-        N_("Each side doubts the other's word."),
+        N_("“Tensions have remained”: each side doubts the other's word."),
         N_("One history that neither side can rewrite and either side can prove alone."),
         Answer.HERE,
         "channels",
     ),
     Row(
-        N_("Courts, the press and the public are asked to believe it."),
+        N_("One side calls the allegations “groundless” and the case fabricated."),
         N_("Anybody checks a record and its receipt, without asking either government."),
         Answer.HERE,
         "verify",

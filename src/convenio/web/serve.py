@@ -8,6 +8,7 @@ however that happened.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", default="")
     parser.add_argument("--parent", type=int, default=0)
     given = parser.parse_args(arguments)
+    logging.basicConfig(level="ERROR", format="%(asctime)s %(name)s %(message)s")
     directory = given.directory.resolve()
     host = given.host or read_config(directory).domain
 

@@ -125,7 +125,7 @@ class Channel:
             "bodies": len(record["bodies"]),
             "from": self.party(record["from"]),
             "to": [self.address(address) for address in record["to"]],
-            "cav": record["cav"],
+            "cav": wording.caveat(record["cav"]),
             "delivery": [self._brief(state) for state in record["delivery"]],
         }
 

@@ -11,7 +11,7 @@ from convenio.words.errors import HAPPENED
 if TYPE_CHECKING:
     from convenio.core.trust import Text
     from convenio.node.verify import Finding, Report
-    from convenio.node.verify.report import DeskFact, LogFact, Statement
+    from convenio.node.verify.report import DeskFact, HeldFact, LogFact, Statement
 
 Shown = dict[str, object]
 MAX_STATEMENTS: Final = 50
@@ -61,11 +61,12 @@ _CHECKS: Final = {
 
 
 def shown(report: Report, file: str, words: Words) -> Shown:
-    """The verdict, what was said, and each check, worst first."""
+    """The verdict, what was said, and each check; what fails comes first."""
     heading, advice = _VERDICTS[str(report.grade)]
-    order = ("fails", "noted", "holds")
+    order = ("fails", "holds", "noted")
     findings = sorted(report.findings, key=lambda each: order.index(str(each.outcome)))
     channel = report.channel
+    names = {p: _in(t, words) for p, t in channel.members.items()} if channel else {}
     return {
         "file": file[-100:],
         "grade": str(report.grade),
@@ -74,9 +75,11 @@ def shown(report: Report, file: str, words: Words) -> Shown:
         "channel": _in(channel.title, words) if channel else "",
         "fingerprint": channel.fingerprint if channel else "",
         "compare": report.trust == "none",
-        "statements": [_statement(each, words) for each in report.statements[:MAX_STATEMENTS]],
+        "statements": [
+            _statement(each, names, words) for each in report.statements[:MAX_STATEMENTS]
+        ],
         "more_statements": max(0, len(report.statements) - MAX_STATEMENTS),
-        "logs": [_log(each) for each in report.logs],
+        "logs": [_log(each, names) for each in report.logs],
         "findings": [_finding(each, words) for each in findings[:MAX_FINDINGS]],
         "more_findings": max(0, len(findings) - MAX_FINDINGS),
     }
@@ -86,26 +89,32 @@ def _in(text: Text, words: Words) -> str:
     return text.es if words.lang == "es" else text.en
 
 
-def _statement(said: Statement, words: Words) -> Shown:
+def _statement(said: Statement, names: dict[str, str], words: Words) -> Shown:
     return {
         "place": said.place,
         "leaf": said.leaf,
         "type": wording.name_of(wording.TYPES, said.type, words),
         "at": said.at,
         "sender": _in(said.sender_name, words) if said.sender_name else said.sender,
-        "by": [_desk(each, words) for each in said.by],
-        "to": [_desk(each, words) for each in said.to],
-        "held": [{"party": each.party, "at": each.at} for each in said.cosigned],
+        "by": [_desk(each, names, words) for each in said.by],
+        "to": [_desk(each, names, words) for each in said.to],
+        "held": [_held(each, names) for each in said.cosigned],
     }
 
 
-def _desk(desk: DeskFact, words: Words) -> str:
-    return f"{_in(desk.name, words)} ({desk.party})" if desk.name else desk.address
+def _desk(desk: DeskFact, names: dict[str, str], words: Words) -> str:
+    party = names.get(desk.party, desk.party)
+    return f"{_in(desk.name, words)} ({party})" if desk.name else desk.address
 
 
-def _log(log: LogFact) -> Shown:
-    held = [{"party": each.party, "at": each.at} for each in log.cosigned]
-    return {"party": log.party, "origin": log.origin, "size": log.size, "held": held}
+def _held(held: HeldFact, names: dict[str, str]) -> Shown:
+    return {"party": names.get(held.party, held.party), "at": held.at}
+
+
+def _log(log: LogFact, names: dict[str, str]) -> Shown:
+    held = [_held(each, names) for each in log.cosigned]
+    party = names.get(log.party, log.party)
+    return {"party": party, "origin": log.origin, "size": log.size, "held": held}
 
 
 def _finding(finding: Finding, words: Words) -> Shown:

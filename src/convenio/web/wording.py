@@ -46,6 +46,11 @@ def name_of(names: dict[str, str], key: str, words: Words) -> str:
     return words.text(names[key]) if key in names else key
 
 
+def caveat(code: str) -> str:
+    """A handling mark as its own standard writes it, in every language: TLP:AMBER+STRICT."""
+    return f"TLP:{code.upper().replace('_', '+')}" if code else ""
+
+
 def rule(words: Words, code: str) -> str:
     """What the rule says that forbade something."""
     return words.text(sentences(RefusedError(code))[0], code=code)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
+import sys
+from pathlib import Path
 
 import click
 
+import convenio
 from convenio.cli.command import command as declare
 from convenio.cli.shell import Shell
 from convenio.core.errors import UnavailableError
@@ -26,6 +28,9 @@ _RUNNER = "benchmarks.runner"  # stands beside the source, not inside the progra
 @click.argument("names", metavar=N_("[NAME]..."), nargs=-1)
 @click.pass_obj
 def command(shell: Shell, names: tuple[str, ...]) -> int:
+    source = Path(convenio.__file__).parents[2]
+    if (source / "benchmarks").is_dir() and str(source) not in sys.path:
+        sys.path.insert(0, str(source))
     try:
         runner = importlib.import_module(_RUNNER)
     except ModuleNotFoundError as error:

@@ -72,8 +72,8 @@ def _run(shell: Shell, directory: Path, *, once: bool) -> int:
         verified = _tell(story, fresh=fresh)
         value = _plain(pair, story)
         if once:
-            return _finish(shell, pair, story, value, verified=verified)
-        _invite(shell, teller, pair, value)
+            return _finish(teller, pair, story, value, verified=verified)
+        _invite(teller, pair, value)
         return _until_stopped(pair)
 
 
@@ -86,14 +86,14 @@ def _tell(story: Story, *, fresh: bool) -> bool:
     return story.check()
 
 
-def _finish(shell: Shell, pair: Pair, story: Story, value: Answer, *, verified: bool) -> int:
-    finale = Finale(Teller(shell), pair, story)
+def _finish(teller: Teller, pair: Pair, story: Story, value: Answer, *, verified: bool) -> int:
+    finale = Finale(teller, pair, story)
     finale.unplug()
     finale.spoil_copies()
     finale.offline()
     good = finale.conclude() and verified
     value |= {"checks": finale.plain(), "ok": good}
-    shell.answer(value, lambda: None)
+    teller.shell.answer(value, lambda: None)
     return exits.HOLDS if good else exits.NOT_VERIFIED
 
 
@@ -106,8 +106,9 @@ def _plain(pair: Pair, story: Story) -> dict[str, Any]:
     }
 
 
-def _invite(shell: Shell, teller: Teller, pair: Pair, value: Answer) -> None:
+def _invite(teller: Teller, pair: Pair, value: Answer) -> None:
     """Where to look while the nodes run."""
+    shell = teller.shell
     links = pair.sign_in_links()
     teller.chapter(shell.text("Look for yourself"))
     for address in links:

@@ -12,6 +12,7 @@ from convenio.cli.files import OUTPUT, output
 from convenio.cli.link import Link
 from convenio.cli.options import acting, on_node
 from convenio.cli.shell import Shell
+from convenio.core.record import DISCLOSED_TO
 from convenio.words import N_
 
 
@@ -46,9 +47,10 @@ from convenio.words import N_
 )
 @click.option(
     "--code",
-    default="",
-    metavar=N_("CODE"),
-    help=N_("The kind of reason, in one word; members see it."),
+    type=click.Choice(DISCLOSED_TO),
+    default="other",
+    show_default=True,
+    help=N_("To what kind of person; members see it."),
 )
 @click.option(
     "-o",

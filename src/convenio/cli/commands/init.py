@@ -49,7 +49,7 @@ _PORTS = {"http": 80, "https": 443}
     "desks",
     multiple=True,
     metavar=N_("ALIAS=ENGLISH/SPANISH"),
-    default=["liaison=Liaison desk/Oficina de enlace"],
+    default=["liaison=Liaison desk/Mesa de enlace"],
     help=N_("A desk: what people type, and its names. Can be given several times."),
 )
 @click.option(
@@ -203,7 +203,7 @@ def _desk(shell: Shell, text: str) -> tuple[str, Text]:
     english, _, spanish = names.partition("/")
     if not (alias and english):
         raise click.BadParameter(
-            shell.text("write it as liaison=Liaison desk/Oficina de enlace"), param_hint="--desk"
+            shell.text("write it as liaison=Liaison desk/Mesa de enlace"), param_hint="--desk"
         )
     return alias, Text(english, spanish or english)
 

@@ -9,6 +9,8 @@ from convenio.cli.command import command as declare
 from convenio.cli.link import Link
 from convenio.cli.options import acting_keeper, on_node
 from convenio.cli.shell import Answer, Shell
+from convenio.core.errors import UnavailableError
+from convenio.node.config import read_config
 from convenio.words import N_
 
 ROLES = ("clerk", "officer", "approver", "releaser", "auditor", "keeper")
@@ -40,7 +42,7 @@ def command() -> None:
 @on_node
 @click.argument("name", metavar=N_("PERSON"))
 @_role
-@click.option("--desk", "desks", multiple=True, metavar=N_("ALIAS"), help=_DESK)
+@click.option("--desk", "desks", multiple=True, metavar=N_("DESK"), help=_DESK)
 @acting_keeper
 def add(
     shell: Shell, link: Link, name: str, roles: tuple[str, ...], desks: tuple[str, ...], person: str
@@ -59,7 +61,7 @@ def add(
 @on_node
 @click.argument("name", metavar=N_("PERSON"))
 @_role
-@click.option("--desk", "desks", multiple=True, metavar=N_("ALIAS"), help=_DESK)
+@click.option("--desk", "desks", multiple=True, metavar=N_("DESK"), help=_DESK)
 @acting_keeper
 def role(
     shell: Shell, link: Link, name: str, roles: tuple[str, ...], desks: tuple[str, ...], person: str
@@ -87,7 +89,27 @@ def list_(shell: Shell, link: Link) -> None:
     shell.answer(answer, lambda: _table(shell, answer["people"]))
 
 
-for each in (add, role, disable, list_):
+@declare(
+    "link",
+    help=N_("A link that signs a person in to the pages of the running node, once, soon."),
+    example="convenio people link mx ana",
+)
+@on_node
+@click.argument("name", metavar=N_("PERSON"))
+@acting_keeper
+def link_(shell: Shell, link: Link, name: str, person: str) -> None:
+    link.require_running()
+    config = read_config(link.directory)
+    if not config.web_port:
+        raise UnavailableError("people.no_pages")
+    given = link.call("web.link", {"as": person, "person": name})
+    url = f"http://{config.domain}:{config.web_port}/enter/{given['secret']}"
+    value = {"person": name, "url": url, "until": given["until"]}
+    until = shell.text("Good once, until {at}.", at=shell.words.time(given["until"]))
+    shell.answer(value, lambda: shell.line(f"{url}\n{until}"))
+
+
+for each in (add, role, disable, link_, list_):
     command.add_command(each)
 
 
@@ -115,7 +137,6 @@ def _role_word(shell: Shell, name: str) -> str:
         "officer": N_("officer"),
         "approver": N_("approver"),
         "releaser": N_("releaser"),
-        "auditor": N_("auditor"),
         "keeper": N_("keeper"),
     }
-    return shell.text(words[name])
+    return shell.text(words[name]) if name in words else name

@@ -78,7 +78,7 @@ _CAVEATS = ("clear", "green", "amber", "amber_strict", "red")
 )
 @click.option(
     "--media",
-    metavar=N_("MEDIA"),
+    metavar=N_("MEDIA-TYPE"),
     help=N_("Kind of the content, such as text/plain. [otherwise: from the file name]"),
 )
 @click.option(
@@ -90,7 +90,7 @@ _CAVEATS = ("clear", "green", "amber", "amber_strict", "red")
 @click.option(
     "--desk",
     default="",
-    metavar=N_("ALIAS"),
+    metavar=N_("DESK"),
     help=N_("The desk that speaks, for a person with several."),
 )
 @click.option(

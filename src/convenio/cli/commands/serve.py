@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,7 @@ from convenio.words import N_
 )
 @click.pass_obj
 def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_level: str) -> None:
-    read_config(directory)
+    config = read_config(directory)
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(name)s %(message)s")
     prompt = shell.text("Passphrase of the node in {directory}", directory=directory)
     phrase = passphrase(shell, passphrase_file, prompt, PASSPHRASE_FILE)
@@ -57,6 +58,7 @@ def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_lev
             "url": url,
             "host": node.config.host,
             "port": node.config.port,
+            "web_port": node.config.web_port,
         }
         said = shell.text(
             "The node of {party} is running at {url}. Stop it with Ctrl-C.",
@@ -68,5 +70,13 @@ def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_lev
 
     # The shells do not know one another: the process that serves partners is named, not imported.
     run: Callable[..., None] = importlib.import_module("convenio.api.process").run
-    run(directory, phrase, ready=ready)
+    run(directory, phrase, ready=ready, pages=_pages(directory, config.web_port))
     shell.advise(shell.text("Stopped."))
+
+
+def _pages(directory: Path, port: int) -> list[str]:
+    """The command line of the pages' process, which ends when this one does; nothing for port 0."""
+    if not port:
+        return []
+    line = [sys.executable, "-m", "convenio.web.serve", str(directory), str(port)]
+    return [*line, "--parent", str(os.getpid())]

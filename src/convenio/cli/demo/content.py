@@ -51,6 +51,16 @@ class Character:
     roles: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Something made up that one demo person says under seal. key: the same in every demo."""
+
+    key: str
+    party: str
+    type: str
+    text: Text
+
+
 FACT_SHEET: Final = Source(
     Text(
         "Fact sheet on the U.S.-Mexico High-Level Security Dialogue",
@@ -86,7 +96,7 @@ SEIZURES: Final = Source(
     "2023",
 )
 
-# Goal and area, each with the short name it has in the fact sheet and what it asks for in our words.
+# Goals and areas: the short name each has in the fact sheet, and what it asks, in our words.
 GOALS: Final[tuple[tuple[str, Text, Text], ...]] = (
     (
         "1",
@@ -100,16 +110,18 @@ GOALS: Final[tuple[tuple[str, Text, Text], ...]] = (
         "1.1",
         Text("Public health", "Salud pública"),
         Text(
-            "Fewer people harmed by drugs: prevention, treatment, recovery, other answers than jail.",
-            "Menos daño por drogas: prevención, tratamiento, recuperación, alternativas a la cárcel.",
+            "Fewer people harmed by drugs: prevention, treatment, recovery, other answers than "
+            "jail.",
+            "Menos daño por drogas: prevención, tratamiento, recuperación y otras respuestas "
+            "que la cárcel.",
         ),
     ),
     (
         "1.2",
         Text("Safe communities", "Comunidades seguras"),
         Text(
-            "Education, work and attention to victims, so that criminal groups find fewer people to "
-            "exploit.",
+            "Education, work and attention to victims, so that criminal groups find fewer "
+            "people to exploit.",
             "Educación, trabajo y atención a víctimas, para que los grupos criminales exploten a "
             "menos personas.",
         ),
@@ -118,8 +130,8 @@ GOALS: Final[tuple[tuple[str, Text, Text], ...]] = (
         "1.3",
         Text("Homicide and high-impact crime", "Homicidios y delitos de alto impacto"),
         Text(
-            "Fewer homicides in Mexico through better investigation and justice, and better answers "
-            "to gender-based violence.",
+            "Fewer homicides in Mexico through better investigation and justice, and better "
+            "answers to gender-based violence.",
             "Menos homicidios en México con mejor investigación y justicia, y mejor respuesta a la "
             "violencia de género.",
         ),
@@ -228,7 +240,8 @@ ACTIONS: Final[tuple[Text, ...]] = (
     ),
     Text(
         "Adopt and carry out a plan against synthetic drugs, fentanyl and methamphetamine first.",
-        "Adoptar y cumplir un plan contra las drogas sintéticas, primero fentanilo y metanfetamina.",
+        "Adoptar y cumplir un plan contra las drogas sintéticas, primero fentanilo y "
+        "metanfetamina.",
     ),
     Text(
         "Sign a memorandum on chemicals: exchange of information, regulation, imports.",
@@ -307,25 +320,40 @@ _MADE_UP: Final = Text(
     "DEMO. Made up; no such person, post or shipment exists.",
     "DEMO. Inventado; no existe tal persona, puesto ni envío.",
 )
-NOTICE: Final = Text(
-    f"{_MADE_UP.en}\n\nNotice before the act: on Friday at 12:00 UTC our demo customs post will "
-    "begin to open the containers of one carrier. No person is concerned. Questions until then to "
-    "mx:liaison.\n\nDemo: Ana Ejemplo",
-    f"{_MADE_UP.es}\n\nAviso previo: el viernes a las 12:00 UTC nuestro puesto aduanal de "
-    "demostración comenzará a abrir los contenedores de un transportista. No concierne a ninguna "
-    "persona. Preguntas hasta entonces a mx:liaison.\n\nDemo: Ana Ejemplo",
+NOTICE: Final = Letter(
+    "notice",
+    "mx",
+    "notice.v1",
+    Text(
+        f"{_MADE_UP.en}\n\nNotice before the act: on Friday at 12:00 UTC our demo customs post "
+        "will begin to open the containers of one carrier. No person is concerned. Questions "
+        "until then to mx:liaison.\n\nDemo: Ana Ejemplo",
+        f"{_MADE_UP.es}\n\nAviso previo: el viernes a las 12:00 UTC nuestro puesto aduanal de "
+        "demostración comenzará a abrir los contenedores de un transportista. No concierne a "
+        "ninguna persona. Preguntas hasta entonces a mx:liaison.\n\nDemo: Ana Ejemplo",
+    ),
 )
-QUESTION: Final = Text(
-    f"{_MADE_UP.en}\n\nWhich office answers for the containers once they are open? Please answer "
-    "within three days.\n\nDemo: Sam Sample",
-    f"{_MADE_UP.es}\n\n¿Qué oficina responde por los contenedores una vez abiertos? Favor de "
-    "contestar en un plazo de tres días.\n\nDemo: Sam Sample",
+QUESTION: Final = Letter(
+    "question",
+    "us",
+    "request.v1",
+    Text(
+        f"{_MADE_UP.en}\n\nWhich office answers for the containers once they are open? Please "
+        "answer within three days.\n\nDemo: Sam Sample",
+        f"{_MADE_UP.es}\n\n¿Qué oficina responde por los contenedores una vez abiertos? Favor de "
+        "contestar en un plazo de tres días.\n\nDemo: Sam Sample",
+    ),
 )
-ANSWER: Final = Text(
-    f"{_MADE_UP.en}\n\nThe demo customs post itself, through mx:liaison, at any hour.\n\n"
-    "Demo: Ana Ejemplo",
-    f"{_MADE_UP.es}\n\nEl propio puesto aduanal de demostración, por medio de mx:liaison, a "
-    "cualquier hora.\n\nDemo: Ana Ejemplo",
+ANSWER: Final = Letter(
+    "answer",
+    "mx",
+    "request.v1",
+    Text(
+        f"{_MADE_UP.en}\n\nThe demo customs post itself, through mx:liaison, at any hour.\n\n"
+        "Demo: Ana Ejemplo",
+        f"{_MADE_UP.es}\n\nEl propio puesto aduanal de demostración, por medio de mx:liaison, a "
+        "cualquier hora.\n\nDemo: Ana Ejemplo",
+    ),
 )
 DUE_IN_S: Final = 3 * 86_400
 

@@ -28,7 +28,11 @@ from convenio.store.durable import write_file
 
 PARTIES: Final = ("mx", "us")
 NAMES: Final = {"mx": Text("Mexico", "México"), "us": Text("United States", "Estados Unidos")}
-DESKS: Final = {"liaison": Text("Liaison desk", "Oficina de enlace")}
+IN_PROSE: Final = {
+    "mx": Text("Mexico", "México"),
+    "us": Text("the United States", "Estados Unidos"),
+}
+DESKS: Final = {"liaison": Text("Liaison desk", "Mesa de enlace")}
 MARK: Final = "DEMO"  # a file that says this directory is the demo's, to be used again
 PHRASE: Final = "passphrase"
 _FIRST_PORT: Final = 8471
@@ -67,8 +71,8 @@ class Pair:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         phrase = secrets.token_urlsafe(18)
         write_file(self.directory / PHRASE, f"{phrase}\n".encode())
-        ports = iter(_free_ports(_FIRST_PORT, len(PARTIES)))
-        pages = iter(_free_ports(_FIRST_WEB_PORT, len(PARTIES)))
+        ports = iter(free_ports(_FIRST_PORT, len(PARTIES)))
+        pages = iter(free_ports(_FIRST_WEB_PORT, len(PARTIES)))
         for party in PARTIES:
             self._make(party, phrase, next(ports), next(pages))
         write_file(mark, b"Made by convenio demo. Nothing here is real; delete it at will.\n")
@@ -140,6 +144,10 @@ class Pair:
         if process.stdout is not None:
             process.stdout.close()
 
+    def pids(self) -> list[int]:
+        """The processes of the nodes that run."""
+        return [run.pid for run in self._running.values()]
+
     def ended(self) -> str:
         """The party whose process has ended by itself, or nothing."""
         return next((party for party, run in self._running.items() if run.poll() is not None), "")
@@ -169,7 +177,7 @@ class Pair:
         return tuple(path.read_bytes() for path in files[:2])
 
     def sign_in_links(self) -> list[str]:
-        """For each node's pages, a link that signs one of its demo people in; none without pages."""
+        """For each node with pages, a link that signs one of its demo people in."""
         links = []
         for party in PARTIES:
             if not read_config(self.node(party)).web_port:
@@ -206,7 +214,7 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
     return str(value.get("event", ""))
 
 
-def _free_ports(first: int, count: int) -> list[int]:
+def free_ports(first: int, count: int) -> list[int]:
     """Ports nobody listens on, from `first` upwards."""
     found: list[int] = []
     for port in range(first, _LAST_PORT):

@@ -10,8 +10,8 @@ from typing import Any, Final
 import orjson
 
 from convenio.cli.demo import content
-from convenio.cli.demo.content import DUE_IN_S, FENTANYL_SEIZED, HOMICIDE_VICTIMS, Json
-from convenio.cli.demo.pair import NAMES, PARTIES, Pair
+from convenio.cli.demo.content import DUE_IN_S, FENTANYL_SEIZED, HOMICIDE_VICTIMS, Json, Letter
+from convenio.cli.demo.pair import IN_PROSE, PARTIES, Pair
 from convenio.cli.demo.proof import bundle_holds
 from convenio.cli.demo.teller import Teller
 from convenio.cli.shell import Answer
@@ -55,25 +55,25 @@ class Story:
         self._teller, self._pair = teller, pair
         self.rows: list[Row] = []
         self.channels: dict[str, Answer] = {}
-        self._text = teller.shell.text
+        self.text = teller.shell.text
 
     # --- chapters ---
 
     def begin(self, *, fresh: bool) -> None:
         """Two nodes run."""
         tell = self._teller
-        tell.chapter(self._text("Two parties, two nodes"))
+        tell.chapter(self.text("Two parties, two nodes"))
         for party in PARTIES:
-            with tell.working(self._text("Starting the node of {party}", party=self._name(party))):
+            with tell.working(self.text("Starting the node of {party}", party=self._name(party))):
                 self._pair.start(party)
             self._pair_line(party)
         if not fresh:
             tell.tell(
-                self._text("They are those of an earlier demo. What was said then is still there.")
+                self.text("They are those of an earlier demo. What was said then is still there.")
             )
         self._pair.add_people()
         tell.tell(
-            self._text(
+            self.text(
                 "Each node is a process of its own with its own keys and its own data. There is no "
                 "server between them. The people who act here are made up: {names}.",
                 names=", ".join(each.name for each in content.CHARACTERS),
@@ -83,14 +83,14 @@ class Story:
     def agree(self) -> None:
         """Two channels, each under a charter signed by both."""
         tell = self._teller
-        tell.chapter(self._text("A charter that both sign"))
+        tell.chapter(self.text("A charter that both sign"))
         for name, access in ((SEALED, "members"), (PUBLIC, "public")):
-            with tell.working(self._text("Signing the charter")):
+            with tell.working(self.text("Signing the charter")):
                 self.channels[name] = self._channel(name, access)
             title = getattr(TITLES[name], tell.lang)
             tell.tell(f"{title} ({name}): {self.channels[name]['fingerprint']}")
         tell.tell(
-            self._text(
+            self.text(
                 "The charter names the members, their keys and the rules, and carries the "
                 "signatures of both. In life two people read these digits to each other by "
                 "telephone; here the demo does it for them. From now on nobody can put other keys "
@@ -101,7 +101,7 @@ class Story:
     def publish(self) -> None:
         """Public facts of the framework, from both sides."""
         tell = self._teller
-        tell.chapter(self._text("What both say in public"))
+        tell.chapter(self.text("What both say in public"))
         series = (
             (
                 "us",
@@ -124,18 +124,17 @@ class Story:
             ),
         )
         for party, what, kind, values in series:
-            row = self._say_public(party, self._text(what), kind, values)
-            tell.tell(
-                self._text(
-                    "{party}: {what} ({n} records).",
-                    party=self._name(party),
-                    what=row.what,
-                    n=len(row.places),
-                )
+            row = self._say_public(party, self.text(what), kind, values)
+            said = self.text(
+                "Said by {party}: {what} ({n} records).",
+                party=self._name(party),
+                what=row.what,
+                n=len(row.places),
             )
+            tell.tell(said)
         self._settle_rows()
         tell.proves(
-            self._text(
+            self.text(
                 "Each side can prove that the other has had these records since the time in the "
                 "table below, word for word, with source and date. A figure that is revised later "
                 "is a new record: the old one stays, and nobody can say that it was never there."
@@ -145,27 +144,22 @@ class Story:
     def notify(self) -> None:
         """A notice under seal, before the act."""
         tell = self._teller
-        tell.chapter(self._text("No surprises: a notice under seal"))
-        row = self._say(
-            "mx",
-            self._text("Notice before the act, under seal"),
-            "notice.v1",
-            content.NOTICE,
-            "notice",
-        )
+        tell.chapter(self.text("No surprises: a notice under seal"))
+        row = self._say(self.text("Notice before the act, under seal"), content.NOTICE)
         self._settle_rows()
         at = tell.time(row.countersigned_at)
         tell.proves(
-            self._text(
+            self.text(
                 "Mexico can prove, without asking anybody: the United States had this notice on "
-                "{at} at the latest. If it had not been given, that could be shown too.",
+                "{at} at the latest.",
                 at=at,
             )
         )
         tell.proves(
-            self._text(
+            self.text(
                 "The United States can prove: Mexico said exactly this, and not another thing "
-                "afterwards. Only the two liaison desks can read it; the log shows nobody its words."
+                "afterwards. Only the two liaison desks can read it; the log shows nobody its "
+                "words."
             )
         )
         self._read_back("us", row)
@@ -173,19 +167,16 @@ class Story:
     def ask(self) -> None:
         """A request with a clock, and its answer."""
         tell = self._teller
-        tell.chapter(self._text("A request with a clock"))
+        tell.chapter(self.text("A request with a clock"))
         asked = self._say(
-            "us",
-            self._text("Request for information, three days to answer"),
-            "request.v1",
+            self.text("Request for information, three days to answer"),
             content.QUESTION,
-            "question",
             {"act": "ask", "inst": REQUEST.hash, "due_in": DUE_IN_S},
         )
         self._settle_rows()
         due = tell.time(self._received_at("us", asked) + DUE_IN_S)
         tell.tell(
-            self._text(
+            self.text(
                 "The clock runs since Mexico's own log said that the request is there. The answer "
                 "is due by {due}; both nodes compute the same moment from the same records.",
                 due=due,
@@ -193,16 +184,11 @@ class Story:
         )
         leaf = self._record("us", asked.places[0], SEALED)["leaf"]
         self._say(
-            "mx",
-            self._text("Answer to the request"),
-            "request.v1",
-            content.ANSWER,
-            "answer",
-            {"act": "answer", "case": leaf},
+            self.text("Answer to the request"), content.ANSWER, {"act": "answer", "case": leaf}
         )
         self._settle_rows()
         tell.proves(
-            self._text(
+            self.text(
                 "Mexico can prove that it answered in time. The United States can prove what it "
                 "asked, when the clock began, and what it was told."
             )
@@ -211,20 +197,20 @@ class Story:
     def check(self) -> bool:
         """Every row verified as a stranger would; the table."""
         tell = self._teller
-        tell.chapter(self._text("The record so far"))
+        tell.chapter(self.text("The record so far"))
         for row in self.rows:
-            with tell.working(self._text("Checking")):
+            with tell.working(self.text("Checking")):
                 row.verified = self._verified(row)
         headings = [
-            self._text("Record"),
-            self._text("Sent"),
-            self._text("Stored by partner"),
-            self._text("Countersigned at"),
-            self._text("Verified"),
+            self.text("Record"),
+            self.text("Sent"),
+            self.text("Stored by partner"),
+            self.text("Countersigned at"),
+            self.text("Verified"),
         ]
         tell.table(headings, [self._cells(row) for row in self.rows])
         tell.tell(
-            self._text(
+            self.text(
                 "“Verified” is what a third person finds who has the files and the digits above, "
                 "and neither a network nor trust in either side."
             )
@@ -246,15 +232,13 @@ class Story:
         waited = self._pair.call(party, "wait", {"leaf": leaf, "seconds": seconds})
         return bool(waited["done"])
 
-    def _say(
-        self, party: str, what: str, kind: str, text: Text, key: str, more: Json | None = None
-    ) -> Row:
-        args = self._args(party) | {"type": kind, "bodies": [_LABEL], **(more or {})}
-        said = self._said_before(party, key)
+    def _say(self, what: str, letter: Letter, more: Json | None = None) -> Row:
+        party = letter.party
+        said = self._said_before(party, letter.key)
         if said is None:
-            said = self._pair.call(
-                party, "say", args | {"id": self._id(key)}, (content.both(text),)
-            )
+            args = self._args(party) | {"type": letter.type, "bodies": [_LABEL], **(more or {})}
+            args["id"] = self._id(letter.key)
+            said = self._pair.call(party, "say", args, (content.both(letter.text),))
         return self._add(Row(what, SEALED, party, [said["place"]]))
 
     def _said_before(self, party: str, key: str) -> Answer | None:
@@ -307,7 +291,7 @@ class Story:
             if row.countersigned_at:
                 continue
             last = self._record(row.party, row.places[-1], row.channel)
-            with self._teller.working(self._text("Waiting for the countersignature")):
+            with self._teller.working(self.text("Waiting for the countersignature")):
                 if not self.wait(row.party, last["leaf"]):
                     raise UnavailableError(
                         "say.no_receipt", record=last["place"], leaf=last["leaf"], seconds=WAIT_S
@@ -320,7 +304,7 @@ class Story:
 
     def _received_at(self, party: str, row: Row) -> int:
         record = self._record(party, row.places[0], row.channel)
-        return max(delivered["received_at"] for delivered in record["delivery"])
+        return max(int(delivered["received_at"]) for delivered in record["delivery"])
 
     def _read_back(self, party: str, row: Row) -> None:
         """The addressee opens the notice, which is noted at its own node."""
@@ -340,7 +324,7 @@ class Story:
             if self._teller.lang == "es"
             else lines[: lines.index("– – –")]
         )
-        self._teller.tell(self._text("The desk of the United States opens it and reads:"))
+        self._teller.tell(self.text("The desk of the United States opens it and reads:"))
         self._teller.quote(line for line in said if line)
 
     def _verified(self, row: Row) -> int:
@@ -383,12 +367,12 @@ class Story:
         self._pair.call("mx", "channel.accept", {"as": "keeper"}, (both["charter"].encode(),))
 
     def _name(self, party: str) -> str:
-        return str(getattr(NAMES[party], self._teller.lang))
+        return str(getattr(IN_PROSE[party], self._teller.lang))
 
     def _pair_line(self, party: str) -> None:
         self._teller.tell(
-            self._text(
-                "{party}: directory {directory}, address {url}",
+            self.text(
+                "The node of {party} runs: directory {directory}, address {url}",
                 party=self._name(party),
                 directory=self._pair.node(party),
                 url=self._pair.url(party),
@@ -407,8 +391,8 @@ class Story:
 
     def _of(self, count: int, total: int) -> str:
         if total == 1:
-            return self._text("yes") if count else self._text("NO")
-        return self._text("{count} of {total}", count=count, total=total)
+            return self.text("yes") if count else self.text("no, missing")
+        return self.text("{count} of {total}", count=count, total=total)
 
 
 _LABEL: Final[dict[str, Any]] = {"media": "text/plain", "name": "", "lang": ""}

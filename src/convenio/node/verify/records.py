@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from convenio.core.bundle import addressees, parse_disclosed
+from convenio.core.bundle import Disclosed, addressees, parse_disclosed
 from convenio.core.errors import (
     ConvenioError,
     MalformedError,
@@ -156,8 +156,8 @@ class RecordChecker:
         if part in shown.disclosed:
             file, pieces, label = shown.disclosed[part]
             with self._findings.checking(Check.DISCLOSED, file):
-                _check_content(pieces(), label, entry, header, part)
-                fact = BodyFact(part, ref.form, ref.n, "disclosed", file)
+                said = _check_content(pieces(), label, entry, header, part)
+                fact = BodyFact(part, ref.form, ref.n, "disclosed", file, said.media, said.name)
         if fact.shown == "absent":
             self._findings.notes(Check.BODY_ABSENT, place, part=part)
         return fact
@@ -212,7 +212,7 @@ def _check_blob(pieces: Iterable[bytes], header: Header, part: int, file: str) -
 
 def _check_content(
     pieces: Iterable[bytes], label: bytes, entry: bytes, header: Header, part: int
-) -> None:
+) -> Disclosed:
     """With its salt the content gives the commitment in the header. No key is needed."""
     from convenio.core.seal import commit  # noqa: PLC0415 - only here, and slow to load
 
@@ -221,3 +221,4 @@ def _check_content(
         raise UnverifiedError("seal.not_this_record")
     if commit(pieces, said.salt) not in {ref.k, ref.k0} - {""}:
         raise UnverifiedError("seal.commitment")
+    return said

@@ -88,13 +88,19 @@ class HeldFact:
 
 @dataclass(frozen=True, slots=True)
 class BodyFact:
-    """One body. shown: absent · sealed · open · disclosed: what of it is here, and was checked."""
+    """One body. shown: absent · sealed · open · disclosed: what of it is here, and was checked.
+
+    media, called: what whoever disclosed a content says it is. The record proves the bytes, and
+    neither of these.
+    """
 
     part: int
     form: str
     size: int
     shown: str = "absent"
     file: str = ""
+    media: str = ""
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True)

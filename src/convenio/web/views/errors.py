@@ -41,6 +41,9 @@ _HEADINGS: Final = {
 }
 
 
+# Django hands `exception` and `reason` over by name.
+
+
 def refused(request: HttpRequest, error: ConvenioError) -> HttpResponse:
     """The page for an error the node answered."""
     if error.code.startswith("decide.") or error.code in _HIDDEN:
@@ -50,21 +53,21 @@ def refused(request: HttpRequest, error: ConvenioError) -> HttpResponse:
     return _page(request, status, _HEADINGS[status], words.error(error), code=error.code)
 
 
-def not_found(request: HttpRequest, _exception: Exception | None = None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: object = None) -> HttpResponse:  # noqa: ARG001
     said = N_("Either the address is wrong, or this is not for you to see.")
     return _page(request, 404, _NOTHING_HERE, _words(request).text(said))
 
 
-def bad_request(request: HttpRequest, _exception: Exception | None = None) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: object = None) -> HttpResponse:  # noqa: ARG001
     said = N_("The request was not one that these pages make. Nothing changed.")
     return _page(request, 400, _HEADINGS[400], _words(request).text(said))
 
 
-def forbidden(request: HttpRequest, _exception: Exception | None = None) -> HttpResponse:
+def forbidden(request: HttpRequest, exception: object = None) -> HttpResponse:  # noqa: ARG001
     return forged(request)
 
 
-def forged(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's name
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     """A form that was not sent from a page of ours, or whose page is too old."""
     said = N_(
         "The form did not come from a page of this node, or the page was open for too long. Nothing "
