@@ -123,15 +123,18 @@ class Home:
 
     # --- what people do ---
 
-    def say(self, text: bytes | str = b"hello", to: Sequence[str] = (), **more: object) -> Accepted:
+    def say(
+        self, text: bytes | str = b"hello", to: Sequence[str] | None = None, **more: object
+    ) -> Accepted:
         """A statement by Ana, sealed to `to`; to the other party's liaison desk unless told."""
         content = text.encode() if isinstance(text, str) else text
         body = Attachment(io.BytesIO(content), len(content))
+        other = f"{'us' if self.party == 'mx' else 'mx'}:liaison"
         saying = Saying(
             channel=CHANNEL,
             type="statement.v1",
             id="",
-            to=tuple(to) or (f"{'us' if self.party == 'mx' else 'mx'}:liaison",),
+            to=(other,) if to is None else tuple(to),
             bodies=(body,),
         )
         return self.node.speaking.say(OFFICER, replace(saying, **more))  # type: ignore[arg-type]
