@@ -183,7 +183,8 @@ def _send(link: socket.socket, message: Answer, files: Sequence[int] = ()) -> No
         rights = array.array("i", files).tobytes()
         sent = link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
         data = data[sent:]
-    link.sendall(data)
+    if data:  # sending nothing fails too, when the other end has answered and gone by now
+        link.sendall(data)
 
 
 def _receive(caller: socket.socket) -> tuple[bytes, list[int]]:

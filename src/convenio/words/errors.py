@@ -312,8 +312,8 @@ HAPPENED: Final[dict[str, str]] = {
     "serve.tls": "The node's certificate or its key cannot be used.",
     "signin.ended": "This session is over.",
     "signin.link": (
-        "This sign-in link is not known here: it was used, it is older than 15 minutes, or the node "
-        "was started anew."
+        "This sign-in link is not known here: it was used, it is older than 15 minutes, or the "
+        "node was started anew."
     ),
     "split.format": "This is not a proof of two histories, or it is damaged.",
     "split.no_contradiction": "The two checkpoints do not contradict each other.",
