@@ -58,9 +58,23 @@ def _texts_of(call: ast.Call) -> Iterator[Text]:
         yield strings[0], strings[1]
 
 
+# {% t "one text" %} and {% n "one" "many" count %}: see web/tags.py.
+_TAG: Final = re.compile(r'\{%-?\s*(t|n)\s+"([^"]*)"(?:\s+"([^"]*)")?')
+
+
+def texts_in_templates(folder: Path) -> Texts:
+    """Every text the templates under `folder` ask for, in order of appearance."""
+    found: Texts = {}
+    for path in sorted(folder.rglob("templates/**/*.html")):
+        for tag, one, many in _TAG.findall(path.read_text("utf-8")):
+            found[(one, many) if tag == "n" else one] = None
+    return found
+
+
 def project_texts() -> Texts:
     """Only shells speak to people; what `core` calls a text is not for a catalogue."""
     rooms = [texts_in(SOURCE / room) for room in ("words", "cli", "web", "jobs")]
+    rooms.append(texts_in_templates(SOURCE / "web"))
     found: Texts = dict.fromkeys(errors.every_sentence())
     for room in rooms:
         found |= room

@@ -9,6 +9,7 @@ test fails on one that is not listed.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -26,8 +27,9 @@ _CODE: Final = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*", re.ASCII)
 _TYPE: Final = re.compile(r".*\.v[0-9]+", re.ASCII)
 # `decide` returns its codes; `require` raises what it returned.
 _RETURNED: Final = {"decide"}
-# Calls whose strings look like codes: acts in a node's journal, log events, commands to the node.
-_OTHERS: Final = {"ActOnRecord", "_keep", "_note", "note_act", "call"}.union(
+# Calls whose strings look like codes: acts in a node's journal, log events, commands to the node,
+# templates, demo characters.
+_OTHERS: Final = {"ActOnRecord", "_keep", "_note", "note_act", "call", "render", "Character"}.union(
     ("debug", "info", "warning", "error", "critical")
 )
 # Names of files, which look like codes.
@@ -38,6 +40,7 @@ COMPOSED: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
+@functools.cache
 def codes_in(source: Path) -> dict[str, set[str]]:
     """Each code with the names of the parameters every literal raise of it gives."""
     nodes = [node for tree in _trees(source) for node in ast.walk(tree)]

@@ -448,7 +448,7 @@ class TestWhatIsKept:
     ) -> None:
         grow_to(store, 10)
         for each in (
-            self.cosigned(10, 70),
+            self.cosigned(10, 45),
             self.cosigned(5, 60),
             self.cosigned(5, 55),
             self.cosigned(4, 50, flagged=True),
@@ -456,7 +456,7 @@ class TestWhatIsKept:
         ):
             store.put_cosignature(OWN, each)
         assert store.earliest_cosignature(OWN, "us/mirror", 3) == self.cosigned(5, 55)
-        assert store.earliest_cosignature(OWN, "us/mirror", 6) == self.cosigned(10, 70)
+        assert store.earliest_cosignature(OWN, "us/mirror", 6) == self.cosigned(10, 45)
         assert store.earliest_cosignature(OWN, "us/mirror", 11) is None
         assert store.earliest_cosignature(OWN, "nobody", 1) is None
 

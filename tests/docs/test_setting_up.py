@@ -7,7 +7,9 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,13 @@ def test_run_says_in_one_line_what_to_install(tmp_path: Path, python: str, advic
     assert ran.returncode == 1
     assert len(ran.stderr.splitlines()) == 1
     assert advice in ran.stderr
+
+
+def test_the_wheel_carries_the_words(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
+    build += ["--no-build-isolation", "--disable-pip-version-check", "-w", str(tmp_path)]
+    subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for path in (ROOT / "src/convenio/locale").rglob("*.mo"):
+        assert str(path.relative_to(ROOT / "src")) in names

@@ -191,3 +191,47 @@ def test_a_full_disk_changes_nothing_and_the_store_goes_on(
             assert not list(store.check())
             write(store)
         assert content(path) == done
+
+
+def test_after_a_commit_with_an_unknown_end_nothing_more_is_written(
+    before: Path, tmp_path: Path
+) -> None:
+    count, _ = after(WRITES["one entry is appended"], copy_of(before, tmp_path))
+    path = copy_of(before, tmp_path)
+    plan = Plan(persisted=True, error=sqlite3.SQLITE_BUSY)
+    with closing(SqliteStore.open(path, connect=plan.connect)) as store:
+        plan.fails_at, plan.seen = count - 1, 0
+        with pytest.raises(UnavailableError, match=r"store\.locked"):
+            store.append(OWN, 250, named([250]), signing(OWN))
+        assert plan.last == "COMMIT"
+        with pytest.raises(UnavailableError, match=r"store\.dead"):
+            store.append(OWN, 251, named([251]), signing(OWN))
+    with closing(SqliteStore.open(path)) as store:
+        assert store.head(OWN).root == root_of(251)
+
+
+def test_a_bit_that_flips_on_its_way_into_the_page_is_never_signed(
+    before: Path, tmp_path: Path
+) -> None:
+    class Flipping(sqlite3.Connection):
+        def execute(self, sql: str, *more: Any) -> Any:
+            if sql.startswith("INSERT INTO piece"):
+                key, count, bundle = more[0]
+                more = ((key, count, bundle[:-1] + bytes([bundle[-1] ^ 1])),)
+            return super().execute(sql, *more)
+
+    def connect(*args: Any, **options: Any) -> sqlite3.Connection:
+        return sqlite3.connect(*args, factory=Flipping, **options)
+
+    signed: list[int] = []
+
+    def sign(size: int, root: bytes) -> bytes:
+        signed.append(size)
+        return b""
+
+    with closing(SqliteStore.open(copy_of(before, tmp_path), connect=connect)) as store:
+        with pytest.raises(UnavailableError, match=r"store\.corrupt"):
+            store.append(OWN, 250, named([250]), sign)
+        with pytest.raises(UnavailableError, match=r"store\.corrupt"):
+            store.put_entries(MIRROR, 300, entries([300]))
+        assert (signed, store.head(OWN).size, store.next_entry(MIRROR)) == ([], 250, 300)

@@ -18,11 +18,36 @@ from convenio.core.merkle import RightEdge, leaf_hash
 from convenio.core.note import Ed25519Signer
 from convenio.core.record import Address, BodyRef, Header, PartyId, sign_record
 from convenio.instruments.builtin import REQUEST
-from convenio.instruments.model import Instrument
+from convenio.instruments.model import START, Clock, Instrument, Move
 
 Seen = dict[PartyId, tuple[int, str]]
 REVOKE = "revoke.v1"  # known to tests only: the key named in `data` signs nothing from here on
 DESKS = ("00000001", "00000002")
+
+
+# What the built-in request has not: clocks both ways, started in mid-case, and started again.
+EXCHANGE = Instrument(
+    name="exchange",
+    opener="one",
+    addressee="other",
+    moves=(
+        Move(START, "one", "begin", "open"),
+        Move("open", "one", "demand", "demanded"),
+        Move("demanded", "one", "demand", "demanded"),
+        Move("demanded", "other", "deliver", "open"),
+        Move("demanded", "one", "lapse", "closed", after="delivery"),
+        Move("open", "other", "claim", "claimed"),
+        Move("claimed", "one", "settle", "open"),
+        Move("claimed", "other", "drop", "open"),
+        Move("open", "one", "close", "closed"),
+        Move("open", "other", "close", "closed"),
+    ),
+    race=("deliver", "settle", "demand", "claim", "lapse", "drop", "close"),
+    clocks=(
+        Clock("delivery", "demand", ("deliver",), "other", "one", 7200, 600, 90_000, ("demanded",)),
+        Clock("answer", "claim", ("settle",), "one", "other", 7200, 600, 90_000, ("claimed",)),
+    ),
+)
 
 
 def seed(*words: str) -> bytes:
@@ -49,7 +74,7 @@ class Channel:
     """Some parties, each with two desks and a mirror; the first-named is first in the charter."""
 
     parties: tuple[PartyId, ...]
-    instruments: tuple[Instrument, ...] = (REQUEST,)
+    instruments: tuple[Instrument, ...] = (REQUEST, EXCHANGE)
     rules: Rules = field(init=False)
 
     def __post_init__(self) -> None:

@@ -96,6 +96,7 @@ class Watch:
     shown: dict[tuple[int, ...], str] = field(default_factory=dict)
     settled: dict[tuple[str, str], str] = field(default_factory=dict)
     due: dict[tuple[str, str], int] = field(default_factory=dict)
+    there: dict[PartyId, set[tuple[str, str, int]]] = field(default_factory=dict)
     clocks: dict[tuple[PartyId, str, str], str] = field(default_factory=dict)
 
     def see(
@@ -106,6 +107,7 @@ class Watch:
         if viewer in self.honest:
             assert cut[viewer] == held[viewer], f"{viewer} is held back at its own node"
         self._claims_can_be_served(cut)
+        self._what_was_settled_is_still_there(viewer, shown)
         for case in cast(list[Any], shown):
             final = self._settled_verdicts_never_change(case)
             self._final_deadlines_never_change(case)
@@ -142,6 +144,17 @@ class Watch:
                 first = self.settled.setdefault((case["case"], place), verdict)
                 assert first == verdict, f"settled {place} was {first}, is {verdict}"
         return final
+
+    def _what_was_settled_is_still_there(self, viewer: PartyId, shown: list[Object]) -> None:
+        now = {
+            (case["case"], party, index)
+            for case in cast(list[Any], shown)
+            for party, index, _, settled in case["events"]
+            if settled
+        }
+        lost = self.there.get(viewer, set()) - now
+        assert not lost, f"settled {lost} was there, and is gone"
+        self.there[viewer] = now
 
     def _final_deadlines_never_change(self, case: Any) -> None:
         for clock in case["clocks"]:

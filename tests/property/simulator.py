@@ -184,8 +184,9 @@ class Node:
             return self.receive()
         moves = self.book.moves(case, self.party, self.clock())
         if moves:
-            move = self.random.choice(moves)
-            self.say("request.v1", case=case.leaf.hex(), act=move.act, body=self.coin(0.3))
+            act = self.random.choice(moves).act
+            due: dict[str, Any] = {"due_in": 600} if self.coin(0.5) else {}
+            self.say("request.v1", case=case.leaf.hex(), act=act, body=self.coin(0.3), **due)
         return None
 
     def open(self) -> None:
@@ -240,7 +241,9 @@ class Node:
             case = self.random.choice(cases)
             acts = sorted({move.act for move in case.instrument.moves})
             act = self.random.choice(acts)
-            self.write("request.v1", seen, case=case.leaf.hex(), act=act, body=self.coin(0.2))
+            due: dict[str, Any] = {"due_in": 1} if self.coin(0.2) else {}
+            leaf = case.leaf.hex()
+            self.write("request.v1", seen, case=leaf, act=act, body=self.coin(0.2), **due)
         else:
             self.write(RECEIVED, seen)
 

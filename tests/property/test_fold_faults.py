@@ -9,7 +9,7 @@ from tests.property.channel import Channel
 from tests.property.oracle import BY_TIME, NO_CLOSURE, OWN_FIRST, REACH_BACK
 from tests.property.properties import Literal, Program, check
 from tests.property.simulator import CLAIMS_STORED, simulate
-from tests.property.test_fold import THREE, TWO
+from tests.property.test_fold_property import THREE, TWO
 
 SEEDS = range(200)
 

@@ -41,6 +41,7 @@ from convenio.node.keys import NodeKeys, generate
 from convenio.node.local import LocalStore
 from convenio.node.mirror import Mirror, cosigned_of
 from convenio.node.publish import Publisher
+from convenio.node.quotas import Quotas
 from convenio.node.receipts import Bundles, Receipts
 from convenio.node.records import Found
 from convenio.node.registry import Log, Registry
@@ -246,7 +247,7 @@ class World:
             registry=registry,
             publisher=Publisher(store, keys, clock),
             sequencer=sequencer,
-            mirror=Mirror(store, keys, clock, LIMITS, _ignore, self._alarm),
+            mirror=Mirror(store, keys, clock, LIMITS, Quotas(), _ignore, self._alarm),
             speaking=speaking,
             receipts=receipts,
             bundles=Bundles(
@@ -272,6 +273,7 @@ _PEOPLE: Final = {
     "ana": frozenset((Role.OFFICER, Role.RELEASER)),
     "beto": frozenset((Role.OFFICER,)),
     "carla": frozenset((Role.AUDITOR,)),
+    "dora": frozenset((Role.KEEPER,)),
 }
 
 

@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.stores import (
     MIRROR,
     MIRROR_LOG,
@@ -23,7 +25,8 @@ from tests.support.stores import (
 
 from convenio.core.errors import ConflictError
 from convenio.core.merkle import Leaves, RightEdge, leaf_hash, tree_root
-from convenio.store.rows import find_leaf
+from convenio.store.api import Finding
+from convenio.store.rows import _place, find_leaf
 from convenio.store.sqlite import SqliteStore
 
 RUN = 65_536
@@ -67,6 +70,9 @@ def test_a_log_beyond_a_run_finds_proves_forgets_and_checks(
         assert reader.subtree(level, index) == reference.subtree(level, index)
     assert tree_root(RUN + 1, store.reader(MIRROR, RUN + 1)) == tree_root(RUN + 1, reference)
     assert not list(store.check())
+    with store._database.write() as db:
+        db.execute("UPDATE slot SET leaves = zeroblob(8) WHERE key = 2 << 40 | 273")
+    assert list(store.check()) == [Finding(MIRROR, "check.slot", RUN)]
     store.close()
     with closing(SqliteStore.open(tmp_path / "log.db")) as again:
         assert again.right_edge(MIRROR).root() == heads[total]
@@ -79,6 +85,16 @@ def test_a_leaf_that_only_begins_alike_is_not_found(store: SqliteStore) -> None:
     with store._database.reading() as db:
         assert find_leaf(db, 2, leaf, RUN) == 7
         assert find_leaf(db, 2, leaf[:7] + bytes(25), RUN) is None
+
+
+@given(
+    rows=st.lists(st.binary(min_size=4, max_size=4).map(lambda b: bytes(x & 1 for x in b))),
+    wanted=st.binary(min_size=3, max_size=3).map(lambda b: bytes(x & 1 for x in b)),
+    start=st.integers(0, 5),
+)
+def test_only_the_start_of_a_row_is_looked_at(rows: list[bytes], wanted: bytes, start: int) -> None:
+    places = [n for n, row in enumerate(rows) if n >= start and row.startswith(wanted)]
+    assert _place(b"".join(rows), wanted, 4, start) == (places[0] if places else None)
 
 
 def test_reading_a_long_log_takes_little_memory(store: SqliteStore) -> None:

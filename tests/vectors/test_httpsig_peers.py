@@ -31,8 +31,15 @@ COVERED = ("@method", "@authority", "@path", "@query", "content-digest", "conten
 ANSWERED = ("@status", "content-digest", '"signature";req;key="convenio"')
 BODY = b"old 0\n\n"
 URL = "https://mx.example:8443/a/mirror/add-entries"
-NOW_AT = datetime.datetime.now(datetime.UTC).replace(microsecond=0)  # noqa: TID251
-NOW = int(NOW_AT.timestamp())
+
+
+def now_at() -> datetime.datetime:
+    """Asked anew in each test: a signature lives for a minute, a whole run for longer."""
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)  # noqa: TID251
+
+
+def now() -> int:
+    return int(now_at().timestamp())
 
 
 @dataclass
@@ -68,7 +75,7 @@ def wire(fields: dict[str, str]) -> list[tuple[bytes, bytes]]:
 def our_request(query: str) -> tuple[Target, Asked, bytes]:
     target = Target("POST", "mx.example:8443", "/a/mirror/add-entries", query)
     made = sign_request(
-        target, content_digest(BODY), "gzip", US, created=NOW, nonce=bytes(range(16))
+        target, content_digest(BODY), "gzip", US, created=now(), nonce=bytes(range(16))
     )
     return (
         target,
@@ -107,8 +114,8 @@ def test_we_verify_a_request_the_other_library_signed(query: str) -> None:
     signer().sign(
         asked,
         key_id=keyid_of(US),
-        created=NOW_AT,
-        expires=NOW_AT + datetime.timedelta(seconds=30),
+        created=now_at(),
+        expires=now_at() + datetime.timedelta(seconds=30),
         nonce="0f" * 16,
         label="convenio",
         tag=TAG,
@@ -118,12 +125,12 @@ def test_we_verify_a_request_the_other_library_signed(query: str) -> None:
     )
     signed = parse_request(wire(asked.headers))
     assert signed is not None
-    check_request(signed, target, US.verifier(), NOW)
+    check_request(signed, target, US.verifier(), now())
 
 
 def test_the_other_library_verifies_our_response() -> None:
     _, asked, signature = our_request("")
-    fields = sign_response(202, content_digest(b"5\n3\n\n"), signature, MX, NOW).fields()
+    fields = sign_response(202, content_digest(b"5\n3\n\n"), signature, MX, now()).fields()
     (result,) = verifier().verify(
         Answered(asked, 202, fields), expect_tag=TAG, require_components=ANSWERED
     )
@@ -135,12 +142,14 @@ def test_the_other_library_verifies_our_response() -> None:
 def test_we_verify_a_response_the_other_library_signed() -> None:
     _, asked, signature = our_request("")
     body = b"5\n3\n\n"
-    digest = sign_response(202, content_digest(body), signature, MX, NOW).fields()["content-digest"]
+    digest = sign_response(202, content_digest(body), signature, MX, now()).fields()[
+        "content-digest"
+    ]
     answered = Answered(asked, 202, {"content-digest": digest})
     signer().sign(
         answered,
         key_id=keyid_of(MX),
-        created=NOW_AT,
+        created=now_at(),
         label="convenio",
         tag=TAG,
         include_alg=False,

@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Final
 
 from convenio.core.errors import RefusedError
-from convenio.core.record import Address, Header, PartyId
-from convenio.core.trust import Charter
+from convenio.core.record import Address, BodyRef, Header, PartyId
+from convenio.core.trust import Charter, author_key_name
 
 
 class Act(StrEnum):
@@ -75,7 +75,7 @@ class Question:
 def decide(question: Question) -> str:
     """The empty string for yes; for no, the stable code of the rule that said it."""
     charter, person = question.charter, question.person
-    if charter is not None and charter.public and _is_reading_in_the_open(question):
+    if charter is not None and charter.public and _is_reading_in_the_open(question, charter):
         return ""
     if person is None:
         return "decide.stranger"
@@ -95,11 +95,14 @@ def _standing(person: Person, act: Act) -> str:
 
 
 def _about_record(person: Person, charter: Charter, question: Question) -> str:
-    if question.header is None or question.act is Act.SEE:
-        return ""
-    if question.act is Act.SEND:
-        return _may_send(person, question.header, charter)
-    return _may_open(person, question.header, question.part)
+    header, act = question.header, question.act
+    if header is None:  # whether there is a channel to look at; everything else is about a record
+        return "" if act is Act.SEE else "decide.no_record"
+    if header.ch != charter.ch:
+        return "decide.no_record"
+    if act is Act.SEND:
+        return _may_send(person, header, charter)
+    return "" if act is Act.SEE else _may_open(person, header, question.part)
 
 
 def require(question: Question) -> None:
@@ -108,20 +111,22 @@ def require(question: Question) -> None:
         raise RefusedError(rule)
 
 
-def _is_reading_in_the_open(question: Question) -> bool:
+def _is_reading_in_the_open(question: Question, charter: Charter) -> bool:
+    header = question.header
+    if header is not None and header.ch != charter.ch:
+        return False
     if question.act is Act.SEE:
         return True
-    if question.act is not Act.OPEN or question.header is None:
+    if question.act is not Act.OPEN or header is None:
         return False
-    bodies = question.header.bodies
-    part = question.part
-    return part is not None and part < len(bodies) and bodies[part].form == "open"
+    body = _body(header, question.part)
+    return body is not None and body.form == "open"
 
 
 def _may_send(person: Person, header: Header, charter: Charter) -> str:
-    """Only for a desk the person sits at, only to desks of members."""
-    own = {f"{charter.member(person.party).domain}/k/{desk}" for desk in person.desks}
-    if not set(header.by) & own:
+    """Only for desks the person sits at, only to desks of members."""
+    own = {author_key_name(charter.member(person.party).domain, desk) for desk in person.desks}
+    if header.sender != person.party or not header.by or not set(header.by) <= own:
         return "decide.not_your_desk"
     for address in {*header.to, *(a for body in header.bodies for a in body.to)}:
         try:
@@ -132,9 +137,15 @@ def _may_send(person: Person, header: Header, charter: Charter) -> str:
 
 
 def _may_open(person: Person, header: Header, part: int | None) -> str:
-    if part is None or part >= len(header.bodies):
+    body = _body(header, part)
+    if body is None:
         return "decide.no_such_body"
-    body = header.bodies[part]
     if body.form == "open" or person.addresses() & set(body.to):
         return ""
     return "decide.not_a_recipient"
+
+
+def _body(header: Header, part: int | None) -> BodyRef | None:
+    if part is None or not 0 <= part < len(header.bodies):
+        return None
+    return header.bodies[part]

@@ -23,18 +23,19 @@ _ROOM = 16 * 128 + 256  # what `seen` of 15 other members and a later `at` can s
 class Draft:
     """A checked header without its `at` and `seen`. id: 16 bytes. header: with at 0, seen empty.
 
-    before, after: the canonical text around the value of `seen`, from behind the value of `at`.
-    `at` is the first key of every record, so the line is put together and never printed again.
+    start, middle, end: the canonical text around the values of `at` and `seen`, so that the line is
+    put together and never printed again.
     """
 
     id: bytes
     header: Header
-    before: bytes
-    after: bytes
+    start: bytes
+    middle: bytes
+    end: bytes
 
     def text(self, at: int, seen: bytes) -> bytes:
         """The text to sign. seen: as `seen_json` writes it."""
-        return b"%b%d%b%b%b" % (_AT, at, self.before, seen, self.after)
+        return b"%b%d%b%b%b" % (self.start, at, self.middle, seen, self.end)
 
     def sign(self, at: int, seen: bytes, signers: Sequence[Signer]) -> bytes:
         """The entry bytes.  Raises:  MalformedError: record.too_long."""
@@ -54,9 +55,10 @@ def draft(header: Header) -> Draft:
     parse_header(text)
     if len(text) + 200 * len(header.by) + _ROOM > MAX_RECORD_BYTES:
         raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
-    start = text.rindex(_SEEN) + len(_SEEN)  # behind it come `to`, `type`, `v`: no other `seen`
-    before, after = text[len(_AT) + 1 : start], text[start + len(_NOTHING) :]
-    return Draft(bytes.fromhex(header.id), bare, before, after)
+    at = text.index(_AT) + len(_AT)  # only `act` comes before it, a plain code
+    seen = text.rindex(_SEEN) + len(_SEEN)  # behind it come `to`, `type`, `v`: no other `seen`
+    parts = text[:at], text[at + len(_ZERO) : seen], text[seen + len(_NOTHING) :]
+    return Draft(bytes.fromhex(header.id), bare, *parts)
 
 
 def seen_json(seen: Seen) -> bytes:
@@ -65,4 +67,4 @@ def seen_json(seen: Seen) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-_AT, _SEEN, _NOTHING = b'{"at":', b',"seen":', b"{}"
+_AT, _ZERO, _SEEN, _NOTHING = b'"at":', b"0", b',"seen":', b"{}"

@@ -353,8 +353,8 @@ class Fold:
         if number is None or not number < size <= index or self._root_at(log.party, size) != root:
             return
         checkpoint = Checkpoint(rules.members[log.order].origin, size, root)
-        stamps = [s for s in _cosigned(rules, checkpoint, header, index) if s.cosigner != log.party]
-        self._stamps.setdefault(Place(log.party, number), []).extend(stamps)
+        stamps = self._stamps.setdefault(Place(log.party, number), [])
+        stamps.extend(_cosigned(rules, checkpoint, header, index))
 
     # --- questions -------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Final, cast
 
 from convenio.core import canon
@@ -44,6 +45,7 @@ _PARTY = re.compile(r"[a-z][a-z0-9]{1,15}", re.ASCII)
 _DESK = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?", re.ASCII)
+_URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,120}(?:/[A-Za-z0-9._~/-]{0,80})?", re.ASCII)
 _HEX32 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _HEX64 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,40}\.v[1-9][0-9]{0,3}", re.ASCII)
@@ -152,7 +154,7 @@ class Quota:
     bytes_per_day: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `ch` is kept
 class Charter:
     """The members of a channel, their keys and its rules. instruments: name -> pinned hash, hex."""
 
@@ -190,7 +192,7 @@ class Charter:
         }
         return canon.dumps(value) + b"\n"
 
-    @property
+    @cached_property
     def ch(self) -> str:
         """The channel's name in every record: SHA-256 of the charter's text, hex."""
         return hashlib.sha256(self.encode()).hexdigest()
@@ -344,11 +346,15 @@ def parse_charter(data: bytes) -> SignedCharter:
 
 
 def merge_charters(one: SignedCharter, other: SignedCharter) -> SignedCharter:
-    """One charter with the signatures of both.  Raises:  RefusedError: trust.other_charter."""
+    """One charter with the signatures of both.
+
+    Raises:  RefusedError: trust.other_charter · MalformedError: note.signature_line, these are more
+             than a note can hold.
+    """
     if one.note.text != other.note.text:
         raise RefusedError("trust.other_charter")
     lines = {(line.name, line.key_id): line for line in (*one.note.lines, *other.note.lines)}
-    return SignedCharter(one.charter, Note(one.note.text, tuple(lines.values())))
+    return parse_charter(Note(one.note.text, tuple(lines.values())).encode())
 
 
 def sign_roster(card: Card, roster: Roster, previous: str, at: int, *roots: Signer) -> bytes:
@@ -375,6 +381,7 @@ def parse_roster(data: bytes, card: Card, previous: str) -> Roster:
     note = parse_note(data, MAX_TRUST_BYTES)
     value = _open(note, "roster", ("kind", "v", "party", "previous", "roster", "at"))
     roster = _roster(value["roster"])
+    _distinct_keys((replace(card, roster=roster),))
     _integer(value["at"], 0, "trust.at")
     if _count_signed(note, card.root_verifiers()) < card.roots.k:
         raise QuorumError("trust.roster_quorum", party=card.party)
@@ -493,13 +500,28 @@ def _desk(value: Json) -> Desk:
         alias=_string(fields["alias"], _NAME, "trust.desk"),
         name=_text(fields["name"]),
         author=_key(fields["author"], 32),
-        seal=_seal(fields["seal"]),
+        seal=_seal_key(_string(fields["seal"], _SEAL, "trust.seal_key")),
     )
 
 
-def _seal(value: Json) -> str:
-    """A key that bodies can really be sealed to: a roster with another would silence its desk."""
-    return str(HybridRecipient.parse(_string(value, _SEAL, "trust.seal_key")))
+@lru_cache(maxsize=4096)  # the same desks stand in every charter, and a check takes milliseconds
+def _seal_key(text: str) -> str:
+    """`text`, if it is a key that can be sealed to: else nobody could write to the desk."""
+    try:
+        HybridRecipient.parse(text)
+    except MalformedError as error:
+        raise MalformedError("trust.seal_key") from error
+    return text
+
+
+def _url(value: Json) -> str:
+    """A URL that can be called: else the member could not be reached, and nobody would know why."""
+    text = _string(value, _URL, "trust.url")
+    try:
+        parse_base_url(text)
+    except MalformedError as error:
+        raise MalformedError("trust.url") from error
+    return text
 
 
 def _desk_json(desk: Desk) -> Json:
@@ -521,19 +543,12 @@ def _roster(value: Json) -> Roster:
     return Roster(
         seq=_integer(fields["seq"], 1, "trust.seq"),
         url=_url(fields["url"]),
-        tls=_string(fields["tls"], _HEX64, "trust.tls") if fields["tls"] else "",
+        tls="" if fields["tls"] == "" else _string(fields["tls"], _HEX64, "trust.tls"),
         log=_pair(fields["log"]),
         mirror=_pair(fields["mirror"]),
         node=_key(fields["node"], 32),
         desks=desks,
     )
-
-
-def _url(value: Json) -> str:
-    if type(value) is not str:
-        raise MalformedError("trust.url")
-    parse_base_url(value)
-    return value
 
 
 def _roster_json(roster: Roster) -> Object:

@@ -308,7 +308,10 @@ def _open(node: Node, args: Args, files: list[int], _progress: Progress) -> Answ
 
 
 def _receipt(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
-    """File: the .tlog-proof. party: whose receipt; without it, the only other member's."""
+    """Files: the .tlog-proof, then perhaps the record it is about.
+
+    party: whose receipt; without it, the only other member's.
+    """
     found = _found(node, args)
     others = [p for p in found.log.charter.members() if p != found.log.party]
     named = _text(args, "party", "")
@@ -318,6 +321,9 @@ def _receipt(node: Node, args: Args, files: list[int], _progress: Progress) -> A
     proof = node.receipts.receipt(found, party)
     with _file(files, 0, "wb") as out:
         out.write(proof)
+    if len(files) > 1:
+        with _file(files, 1, "wb") as out:
+            out.write(found.entry)
     return {"leaf": found.leaf.hex(), "place": f"{found.log.party}/{found.index}", "party": party}
 
 

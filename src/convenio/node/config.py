@@ -9,10 +9,13 @@ import json
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Final
 
 from convenio.core.errors import MalformedError, UnavailableError
 
-FILE_NAME = "node.toml"
+FILE_NAME: Final = "node.toml"
+MAX_PORT: Final = 65_535
+MAX_WAIT_S: Final = 366 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,7 @@ class NodeConfig:
         """The text of `node.toml`."""
         plain = asdict(self)
         limits = plain.pop("limits")
-        lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
-        lines += ["", "[limits]"]
-        lines += [f"{key} = {json.dumps(value)}" for key, value in limits.items()]
+        lines = [*map(_line, plain.items()), "", "[limits]", *map(_line, limits.items())]
         return "\n".join(lines) + "\n"
 
 
@@ -63,7 +64,7 @@ def parse_config(text: str) -> NodeConfig:
     """
     try:
         value = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise MalformedError("config.toml") from error
     limits = value.pop("limits", {})
     if not isinstance(limits, dict):
@@ -80,9 +81,19 @@ def read_config(directory: Path) -> NodeConfig:
     """
     try:
         text = (directory / FILE_NAME).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise UnavailableError("config.no_node", directory=str(directory)) from error
+    except UnicodeDecodeError as error:
+        raise MalformedError("config.toml") from error
     return parse_config(text)
+
+
+def _line(setting: tuple[str, object]) -> str:
+    """A TOML line. JSON writes what is not ASCII as TOML cannot read it, so it is written plain."""
+    return f"{setting[0]} = {json.dumps(setting[1], ensure_ascii=False)}"
+
+
+_KINDS: Final = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
 
 
 def _check(value: dict[str, object], shape: type, required: tuple[str, ...]) -> None:
@@ -90,11 +101,24 @@ def _check(value: dict[str, object], shape: type, required: tuple[str, ...]) -> 
     for key, item in value.items():
         if key not in known or key == "limits":
             raise MalformedError("config.unknown_key", key=key)
-        wanted = {"str": (str,), "int": (int,), "float": (int, float), "bool": (bool,)}
-        if type(item) not in wanted[str(known[key])]:
-            raise MalformedError("config.bad_value", key=key)
-        if isinstance(item, int | float) and item < 0:
+        if type(item) not in _KINDS[str(known[key])] or not _in_range(key, item):
             raise MalformedError("config.bad_value", key=key)
     for key in required:
         if key not in value:
             raise MalformedError("config.bad_value", key=key)
+
+
+def _in_range(key: str, item: object) -> bool:
+    """Ports exist, room is not none, waits begin and end; NaN is nowhere."""
+    if type(item) is not int and type(item) is not float:
+        return True
+    if key.endswith("port"):
+        return 0 <= item <= MAX_PORT
+    if key.endswith(("_bytes", "_entries")):
+        return item > 0
+    if key in _ANY_MOMENT:
+        return 0 <= item <= MAX_WAIT_S
+    return 0 < item <= MAX_WAIT_S
+
+
+_ANY_MOMENT: Final = ("skew_s", "clock_slack_s", "group_wait_ms", "proof_after_s", "upload_idle_s")

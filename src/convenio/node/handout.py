@@ -28,18 +28,19 @@ How to check it with convenio
 
 How to check it with other programs
   X.record         one record: a signed note (C2SP signed-note)
-  X.Y.tlog-proof   the proof that it is in its party's log, and that party Y holds it (C2SP tlog-proof)
+  X.Y.tlog-proof   the proof that it is in its party's log, and that party Y holds it
+                   (C2SP tlog-proof)
   P.Y.policy       the keys for that, a C2SP tlog-policy. Compare them with keys you trust
-  The leaf hash is SHA-256 of a zero byte followed by the bytes of X.record. Programs that know these
-  formats: Go (golang.org/x/mod/sumdb), Python (tlog-scales).
+  The leaf hash is SHA-256 of a zero byte followed by the bytes of X.record. Programs that know
+  these formats: Go (golang.org/x/mod/sumdb), Python (tlog-scales).
   bodies/*.age     sealed contents; age 1.3 or newer opens them with the key of a named desk
   disclosed/*      a content in plain; with its salt anybody can hold it against "k" in the record:
                    k = HMAC-SHA256(salt, "convenio/body/1" + zero byte + content)
 
 What it proves, and what not
-  That the named party signed each record; that it stands in that party's log; that party Y's computer
-  had stored it at the latest at the time Y signed. Not that what a record says is true, nor that Y
-  agreed with it, nor that there are no other records.
+  That the named party signed each record; that it stands in that party's log; that party Y's
+  computer had stored it at the latest at the time Y signed. Not that what a record says is true,
+  nor that Y agreed with it, nor that there are no other records.
 
 
 ESPAÑOL
@@ -48,32 +49,34 @@ Qué es esto
   Registros firmados del canal «{es}», con pruebas de que la computadora de otra parte los había
   guardado y cuándo. Todo se puede comprobar sin preguntar a ninguna de las partes y sin red.
 
-Un paquete nunca responde por sí mismo
-  Quien hizo este paquete también puso las claves (charter.note). Sólo valen si son las de las partes.
-  Pida la huella del canal a una de las partes por otra vía (por teléfono, de una publicación) y
-  compárela. Este paquete afirma la huella
+Un legajo nunca responde por sí mismo
+  Quien hizo este legajo también puso las llaves (charter.note). Sólo valen si son las de las
+  partes. Pida la huella del canal a una de las partes por otra vía (por teléfono, de una
+  publicación) y compárela. Este legajo afirma la huella
     {fingerprint}
   que no le sirve de nada si la toma de aquí.
 
 Cómo comprobarlo con convenio
     convenio verify ESTE-ARCHIVO.zip --trust "LA HUELLA QUE LE DIERON"
-  En vez de la huella puede indicar un archivo con la carta en la que confía. Tome el programa de quien
-  lo publica, nunca de quien le dio este paquete.
+  En vez de la huella puede indicar un archivo con el acta en la que confía. Tome el programa de
+  quien lo publica, nunca de quien le dio este legajo.
 
 Cómo comprobarlo con otros programas
   X.record         un registro: una nota firmada (C2SP signed-note)
   X.Y.tlog-proof   la prueba de que está en la bitácora de su parte y de que la parte Y lo tiene
-  P.Y.policy       las claves para ello, una política C2SP tlog-policy. Compárelas con las que confía
-  El hash de hoja es SHA-256 de un byte cero seguido de los bytes de X.record. Programas que conocen
-  estos formatos: Go (golang.org/x/mod/sumdb), Python (tlog-scales).
-  bodies/*.age     contenidos sellados; age 1.3 o posterior los abre con la clave de un escritorio
-  disclosed/*      un contenido en claro; con su sal cualquiera puede cotejarlo con «k» del registro:
+                   (C2SP tlog-proof)
+  P.Y.policy       las llaves para ello, una política C2SP tlog-policy. Compárelas con otras en
+                   las que confíe
+  La huella de hoja es SHA-256 de un byte cero seguido de los bytes de X.record. Programas que
+  conocen estos formatos: Go (golang.org/x/mod/sumdb), Python (tlog-scales).
+  bodies/*.age     contenidos sellados; age 1.3 o posterior los abre con la llave de una mesa
+  disclosed/*      un contenido en claro; con su sal cualquiera lo coteja con «k» del registro:
                    k = HMAC-SHA256(sal, "convenio/body/1" + byte cero + contenido)
 
 Qué prueba y qué no
-  Que la parte nombrada firmó cada registro; que está en la bitácora de esa parte; que la computadora de
-  la parte Y lo tenía guardado a más tardar cuando Y firmó. No prueba que lo dicho sea verdad, ni que Y
-  estuviera de acuerdo, ni que no haya otros registros.
+  Que la parte nombrada firmó cada registro; que está en la bitácora de esa parte; que la
+  computadora de la parte Y lo tenía guardado a más tardar cuando Y firmó. No prueba que lo dicho
+  sea verdad, ni que Y estuviera de acuerdo, ni que no haya otros registros.
 """
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 from convenio.core import canon
 from convenio.core.age import HybridIdentity, Passphrase, decrypt, encrypt
@@ -97,7 +97,12 @@ class NodeKeys:
 
 
 def generate(domain: str, desks: dict[str, Text], rng: Random) -> NodeKeys:
-    """Fresh keys for a node with these desks (alias -> name) and the node's own desk."""
+    """Fresh keys for a node with these desks (alias -> name) and the node's own desk.
+
+    Raises:  MalformedError: trust.desk, a desk is called as the node's own.
+    """
+    if NODE_DESK in desks:
+        raise MalformedError("trust.desk")
     own = {NODE_DESK: Text("the node itself", "el propio nodo")}
     return NodeKeys(
         domain=domain,
@@ -147,39 +152,56 @@ def open_keys(data: bytes, passphrase: str) -> NodeKeys:
 
     Raises:  UnverifiedError: age.wrong_passphrase · MalformedError: age.* · keys.format.
     """
-    value = canon.loads(decrypt(data, [Passphrase(passphrase)]), _MAX_FILE)
-    try:
-        if value["kind"] != "node_keys" or value["v"] != 1:
-            raise MalformedError("keys.format")
-        return NodeKeys(
-            domain=cast(str, value["domain"]),
-            **{name: _seed(value[name]) for name in _SEEDS},
-            tls_passphrase=cast(str, value["tls_passphrase"]),
-            desks=tuple(_desk(cast(canon.Object, d)) for d in cast(list[object], value["desks"])),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise MalformedError("keys.format") from error
-
-
-_SEEDS: Final = ("log_ed", "log_pq", "mirror_ed", "mirror_pq", "node")
-
-
-def _seed(value: canon.Json) -> bytes:
-    return parse_hex(cast(str, value), 32, "keys.format")
-
-
-def _desk(value: canon.Object) -> DeskKeys:
-    text = Text(cast(str, value["en"]), cast(str, value["es"]))
-    return DeskKeys(
-        cast(str, value["id"]),
-        cast(str, value["alias"]),
-        text,
-        _seed(value["author"]),
-        cast(str, value["seal"]),
+    value = _opened(data, passphrase, "node_keys", _NODE_FIELDS)
+    desks = value["desks"]
+    if type(desks) is not list or not desks:
+        raise MalformedError("keys.format")
+    return NodeKeys(
+        domain=_string(value["domain"]),
+        **{name: _seed(value[name]) for name in _SEEDS},
+        tls_passphrase=_string(value["tls_passphrase"]),
+        desks=tuple(map(_desk, desks)),
     )
 
 
-def seal_root(domain: str, number: int, seed: bytes, passphrase: str, rng: Random) -> bytes:
+_SEEDS: Final = ("log_ed", "log_pq", "mirror_ed", "mirror_pq", "node")
+_NODE_FIELDS: Final = {*_SEEDS, "domain", "tls_passphrase", "desks"}
+_DESK_FIELDS: Final = {"id", "alias", "en", "es", "author", "seal"}
+_ROOT_FIELDS: Final = {"name", "seed"}
+
+
+def _opened(data: bytes, passphrase: str, kind: str, fields: set[str]) -> canon.Object:
+    value = canon.loads(decrypt(data, [Passphrase(passphrase)]), _MAX_FILE)
+    if value.keys() != {"kind", "v", *fields} or value["kind"] != kind or value["v"] != 1:
+        raise MalformedError("keys.format")
+    return value
+
+
+def _string(value: canon.Json) -> str:
+    if type(value) is not str:
+        raise MalformedError("keys.format")
+    return value
+
+
+def _seed(value: canon.Json) -> bytes:
+    return parse_hex(_string(value), 32, "keys.format")
+
+
+def _desk(value: canon.Json) -> DeskKeys:
+    if type(value) is not dict or value.keys() != _DESK_FIELDS:
+        raise MalformedError("keys.format")
+    return DeskKeys(
+        id=_string(value["id"]),
+        alias=_string(value["alias"]),
+        name=Text(_string(value["en"]), _string(value["es"])),
+        author=_seed(value["author"]),
+        seal=_string(value["seal"]),
+    )
+
+
+def seal_root(  # noqa: PLR0913, PLR0917 - what one file says, and what it is sealed with
+    domain: str, number: int, seed: bytes, passphrase: str, rng: Random, work: int = WORK_FACTOR
+) -> bytes:
     """The bytes of one root key file."""
     value: canon.Object = {
         "kind": "root_key",
@@ -187,12 +209,10 @@ def seal_root(domain: str, number: int, seed: bytes, passphrase: str, rng: Rando
         "name": root_key_name(domain, number),
         "seed": seed.hex(),
     }
-    return encrypt(canon.dumps(value), [Passphrase(passphrase, log_n=WORK_FACTOR)], rng)
+    return encrypt(canon.dumps(value), [Passphrase(passphrase, log_n=work)], rng)
 
 
 def open_root(data: bytes, passphrase: str) -> Ed25519Signer:
     """The root key in a root key file.  Raises:  as `open_keys`."""
-    value = canon.loads(decrypt(data, [Passphrase(passphrase)]), _MAX_FILE)
-    if value.get("kind") != "root_key" or value.keys() != {"kind", "v", "name", "seed"}:
-        raise MalformedError("keys.format")
-    return Ed25519Signer(cast(str, value["name"]), _seed(value["seed"]))
+    value = _opened(data, passphrase, "root_key", _ROOT_FIELDS)
+    return Ed25519Signer(_string(value["name"]), _seed(value["seed"]))

@@ -25,8 +25,7 @@ class People:
         """Raises:  RefusedError: decide.* · people.name · people.role · trust.unknown_desk ·
         ConflictError: people.exists."""
         self._require_keeper(by)
-        if not _NAME.fullmatch(name):
-            raise RefusedError("people.name", person=name)
+        check_person_name(name)
         party = self._local.person(by).party
         person = Person(name, party, self._desk_ids(desks), _roles(roles))
         self._local.add_person(person, now, by)
@@ -68,6 +67,12 @@ class People:
 
     def _note(self, by: str, act: str, subject: str, now: int) -> None:
         self._local.note_act(ActOnRecord(now, by, act, "", subject, ""))
+
+
+def check_person_name(name: str) -> None:
+    """Raises:  RefusedError: people.name."""
+    if not _NAME.fullmatch(name):
+        raise RefusedError("people.name", person=name)
 
 
 def _roles(names: list[str]) -> frozenset[Role]:

@@ -24,10 +24,11 @@ from convenio.core.errors import ConflictError
 from convenio.core.note import Ed25519Signer
 from convenio.core.record import PartyId
 from convenio.core.trust import Card, Roots, Roster, Text, root_key_name, sign_card
-from convenio.node.config import FILE_NAME, NodeConfig
-from convenio.node.keys import NodeKeys, generate, seal_keys, seal_root
+from convenio.node.config import FILE_NAME, NodeConfig, parse_config
+from convenio.node.keys import WORK_FACTOR, NodeKeys, generate, seal_keys, seal_root
 from convenio.node.local import LocalStore
-from convenio.store.durable import write_file
+from convenio.node.people import check_person_name
+from convenio.store.durable import os_errors, sync_folder, write_file
 from convenio.store.objects import DiskBlobs
 from convenio.store.sqlite import SqliteStore
 
@@ -41,7 +42,8 @@ SCRATCH, LOCK, CERTIFICATE, TLS_KEY = "scratch", "lock", "tls.crt", "tls.key"
 class Setup:
     """What `init` is told. desks: alias -> name. roots: k of n offline keys. keeper: first person.
 
-    url: where partners reach the node. host, port: where it listens.
+    url: where partners reach the node. host, port: where it listens. work: scrypt log2 N of the
+    key files; less than the default is for tests.
     """
 
     party: str
@@ -55,6 +57,7 @@ class Setup:
     roots_needed: int = 2
     roots_made: int = 3
     web_port: int = 0
+    work: int = WORK_FACTOR
 
 
 def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
@@ -62,29 +65,35 @@ def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
 ) -> Card:
     """A complete node lies in `directory`, with its root keys in `roots/`, to be carried away.
 
-    Raises:  ConflictError: init.exists · MalformedError: trust.*, naming what is not well-formed ·
-             UnavailableError: store.*.
+    Raises:  ConflictError: init.exists · MalformedError: trust.* · config.bad_value, naming what is
+             not well-formed · RefusedError: people.name · UnavailableError: store.*.
     """
-    if directory.exists() and any(directory.iterdir()):
-        raise ConflictError("init.exists", directory=str(directory))
-    unfinished = directory.with_name(f".{directory.name}.new")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True, mode=0o700)
-    try:
-        card = _fill(unfinished, setup, (passphrase, root_passphrase), now, rng)
-        if directory.exists():
-            directory.rmdir()
-        unfinished.rename(directory)
-    except BaseException:
+    directory = directory.resolve()
+    with os_errors():
+        if directory.exists() and not _is_empty_folder(directory):
+            raise ConflictError("init.exists", directory=str(directory))
+        unfinished = directory.with_name(f".{directory.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+        unfinished.mkdir(parents=True, mode=0o700)
+        try:
+            card = _fill(unfinished, setup, (passphrase, root_passphrase), now, rng)
+            unfinished.rename(directory)  # an empty folder of that name gives way
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        sync_folder(directory.parent)
     return card
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
 
 
 def _fill(folder: Path, setup: Setup, phrases: tuple[str, str], now: int, rng: Random) -> Card:
     """(1) keys · (2) certificate · (3) root keys · (4) card · (5) databases · (6) configuration."""
+    check_person_name(setup.keeper)
     keys = generate(setup.domain, setup.desks, rng)  # (1)
-    write_file(folder / KEYS, seal_keys(keys, phrases[0], rng))
+    write_file(folder / KEYS, seal_keys(keys, phrases[0], rng, setup.work))
     tls = _make_certificate(folder, setup, keys) if setup.url.startswith("https:") else ""  # (2)
     roots = _make_roots(folder / ROOTS, setup, phrases[1], rng)  # (3)
     card = _card(setup, keys, roots, tls, now)  # (4)
@@ -100,7 +109,9 @@ def _fill(folder: Path, setup: Setup, phrases: tuple[str, str], now: int, rng: R
     config = NodeConfig(  # (6)
         setup.party, setup.domain, setup.host, setup.port, setup.web_port, tls=bool(tls)
     )
-    write_file(folder / FILE_NAME, config.encode().encode())
+    written = config.encode()
+    parse_config(written)
+    write_file(folder / FILE_NAME, written.encode())
     return card
 
 
@@ -109,7 +120,7 @@ def _make_roots(folder: Path, setup: Setup, phrase: str, rng: Random) -> list[Ed
     signers = []
     for number in range(1, setup.roots_made + 1):
         seed = rng(32)
-        sealed = seal_root(setup.domain, number, seed, phrase, rng)
+        sealed = seal_root(setup.domain, number, seed, phrase, rng, setup.work)
         write_file(folder / f"root-{number}.age", sealed)
         signers.append(Ed25519Signer(root_key_name(setup.domain, number), seed))
     return signers

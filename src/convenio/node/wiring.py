@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convenio.core.draft import Draft, Seen
-from convenio.core.errors import ConvenioError, UnavailableError
+from convenio.core.errors import (
+    ConvenioError,
+    MalformedError,
+    UnavailableError,
+    UnverifiedError,
+)
 from convenio.core.record import PartyId
 from convenio.core.trust import Card, parse_card
 from convenio.node import setup
@@ -77,6 +82,14 @@ class Directory:
         os.close(self.lock)
 
 
+def _read(path: Path) -> bytes:
+    """Raises:  UnavailableError: node.incomplete, naming the file."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnavailableError("node.incomplete", file=path.name) from error
+
+
 class Node:
     """A node with its keys unlocked. `start` sets its threads going, `stop` ends them."""
 
@@ -90,8 +103,9 @@ class Node:
         self.directory, self.path, self.clock = directory, path, clock
         self.config: NodeConfig = read_config(path)
         self.limits = self.config.limits
-        self.keys: NodeKeys = open_keys((path / setup.KEYS).read_bytes(), passphrase)
-        self.card: Card = parse_card((path / setup.CARD).read_bytes())
+        self.keys: NodeKeys = open_keys(_read(path / setup.KEYS), passphrase)
+        self.card: Card = parse_card(_read(path / setup.CARD))
+        self._check_whose()
         self.party = PartyId(self.config.party)
         self.store = SqliteStore.open(path / setup.LOG)
         self.local = LocalStore.open(path / setup.LOCAL, self.party)
@@ -104,6 +118,20 @@ class Node:
         self._feeding = False
         self._feeds_lock = threading.Lock()
         self._join()
+
+    def _check_whose(self) -> None:
+        """Configuration, keys and card are of one node: else we would sign what nobody can check.
+
+        Raises:  MalformedError: config.bad_value · UnverifiedError: keys.other_node.
+        """
+        for key in ("party", "domain"):
+            if getattr(self.config, key) != getattr(self.card, key):
+                raise MalformedError("config.bad_value", key=key)
+        roster = self.card.roster
+        known = {desk.public() for desk in self.keys.desks} == set(roster.desks)
+        ours = (self.keys.public_log(), self.keys.public_mirror(), self.keys.node_signer().public)
+        if not known or ours != (roster.log, roster.mirror, roster.node):
+            raise UnverifiedError("keys.other_node")
 
     def _join(self) -> None:
         clock, limits = self.clock, self.limits

@@ -73,6 +73,7 @@ HAPPENED: Final[dict[str, str]] = {
     "age.work_factor": "Opening this file would take more work than is allowed (at most {max}).",
     "age.wrong_passphrase": "The passphrase is wrong.",
     "batch.line": "Line {line} of the batch is not understood.",
+    "bench.absent": "The benchmarks come with the source and are not installed here.",
     "blob.absent": "The content is not in the store of this node.",
     "blob.beyond_total": "More bytes came than the {total} that were announced.",
     "blob.chunk_size": "One piece of an upload may have {max_bytes} bytes at most.",
@@ -84,6 +85,18 @@ HAPPENED: Final[dict[str, str]] = {
     "blob.offset": "The upload must go on at byte {offset}.",
     "blob.too_large": "The content is larger than {max_bytes} bytes.",
     "blob.too_many_uploads": "More than {max} uploads are unfinished.",
+    "bundle.changed": "The file {name} in the bundle changed while it was read.",
+    "bundle.damaged": "The file {name} in the bundle is damaged.",
+    "bundle.label": "The label of a content in the bundle is damaged.",
+    "bundle.name": "The bundle holds a file that bundles do not have ({name}).",
+    "bundle.name_twice": "The bundle holds {name} twice.",
+    "bundle.not_a_bundle": "This is not a bundle.",
+    "bundle.nothing": "No record was named.",
+    "bundle.other_channel": "The records are of different channels; a bundle is of one.",
+    "bundle.repacked": "The bundle was packed again by another program.",
+    "bundle.too_long": "The file {name} in the bundle is longer than {max_bytes} bytes.",
+    "bundle.too_many": "A bundle holds {most} records at most.",
+    "bundle.truncated": "The bundle ends too early.",
     "canon.not_canonical": "The line is valid JSON but not in the one form that can be signed.",
     "canon.not_json": "The line is not JSON.",
     "canon.profile": "The line holds a value that signed lines may not hold.",
@@ -125,6 +138,7 @@ HAPPENED: Final[dict[str, str]] = {
     "cosign.public_key": "A countersigning key is damaged.",
     "cosign.timestamp": "A countersignature carries no usable time.",
     "decide.disabled": "This person's access has been switched off.",
+    "decide.no_record": "No record of this channel was named.",
     "decide.no_such_body": "The record has no such part.",
     "decide.not_a_member": "This person's party is not a member of the channel.",
     "decide.not_a_recipient": "This content is sealed to other desks than this person's.",
@@ -132,6 +146,11 @@ HAPPENED: Final[dict[str, str]] = {
     "decide.role": "None of this person's roles allows this.",
     "decide.stranger": "Nobody is signed in, and this is not open to everybody.",
     "decide.unknown_recipient": "A recipient is not a desk of any member of the channel.",
+    "demo.no_port": "There are not enough free ports on this machine.",
+    "demo.no_start": "The demo's node of {party} did not start.",
+    "demo.node_ended": "The demo's node of {party} ended by itself.",
+    "disclose.code": "Say to whom it is shown: one of {allowed}.",
+    "disclose.reason": "A reason is needed, of at most {most} characters.",
     "feed.no_cosignature": "{party} took the entries but did not countersign them.",
     "feed.partner_ahead": (
         "The partner holds {size} entries of our log and we hold {ours}: this node has lost some."
@@ -207,6 +226,7 @@ HAPPENED: Final[dict[str, str]] = {
     "note.vkey": "This is not a public key in its written form, or it is mistyped.",
     "open.sealed": "This content is sealed; opening it asks a purpose.",
     "pages.busy": "Two files are being checked here already.",
+    "passphrase.file": "The first line of {file} cannot be a passphrase.",
     "peer.closed": "The partner's node closed the connection early.",
     "peer.connect": "The partner's node at {host} does not answer.",
     "peer.content": "The partner's node answered with something else than was asked for.",
@@ -258,6 +278,9 @@ HAPPENED: Final[dict[str, str]] = {
     "quota.exceeded": (
         "The partner has sent more today than the charter allows ({entries_per_day} entries a day)."
     ),
+    "receipt.not_published": "{record} is not in a published checkpoint yet.",
+    "receipt.not_yet": "{party} has not countersigned {record} yet.",
+    "receipt.which_party": "There are several partners: {parties}.",
     "record.act": "What the record says of the act (“act”) is not of the form it must have.",
     "record.ambiguous": "{record} fits more than one record.",
     "record.at": "What the record says of the time (“at”) is not of the form it must have.",
@@ -295,6 +318,7 @@ HAPPENED: Final[dict[str, str]] = {
     "record.unknown": "There is no record {record} here.",
     "record.unknown_field": "The record has a field that records do not have.",
     "say.automatic": "Records of the type {type} are written by the node itself.",
+    "say.no_receipt": "After {seconds} seconds there is no receipt for {record} yet.",
     "say.no_recipient": "A sealed content needs somebody it is sealed to.",
     "say.type": "The charter does not allow records of the type {type}.",
     "say.which_desk": "{person} sits at several desks or at none.",
@@ -375,6 +399,38 @@ HAPPENED: Final[dict[str, str]] = {
     "trust.types": "The charter's list of record types is not of the form it must have.",
     "trust.unknown_desk": "There is no desk {desk}.",
     "trust.url": "The node's address is not one we accept.",
+    "verify.address": "This is not the address of a log.",
+    "verify.future": "A countersignature is dated in the future.",
+    "verify.half_disclosed": (
+        "A disclosed content is there without its label, or a label without its content."
+    ),
+    "verify.kind": "This is nothing that can be checked: not a proof, a bundle or a log.",
+    "verify.log_line": "The checkpoint of {origin} lacks a signature of its own log.",
+    "verify.missing": "The file {file} is missing.",
+    "verify.no_charter": "There is no charter here, so nobody says whose keys these are.",
+    "verify.no_keys": "Nobody said with which keys the log {origin} is to be checked.",
+    "verify.no_receipt": "Nobody has countersigned this.",
+    "verify.no_record": "The record that {file} belongs to is not beside it.",
+    "verify.no_time": "A countersignature carries no time.",
+    "verify.not_cosigned": "{party} has not countersigned this.",
+    "verify.other_card": "This is not the card of {party} that its charter holds.",
+    "verify.other_charter": "The charter that was brought along is not the one you trust.",
+    "verify.other_fingerprint": (
+        "The charter that was brought along does not have the fingerprint you gave."
+    ),
+    "verify.other_log": "This comes from the log {origin}, which is not its author's.",
+    "verify.other_place": "The record does not stand where its name says ({place}).",
+    "verify.policy_differs": "The trust file in the bundle does not follow from its charter.",
+    "verify.root_differs": "The {size} entries do not add up to the root that was signed.",
+    "verify.seen_differs": "A record claims to have seen a log of {party} that is not this one.",
+    "verify.split": "The party that keeps {origin} has signed two different histories.",
+    "verify.tile_differs": "The file {file} does not agree with the entries.",
+    "verify.too_long": "The file {file} is longer than {max_bytes} bytes.",
+    "verify.too_many_logs": "There are more than {most} logs here.",
+    "verify.trust": (
+        "What you trust is neither a charter, a trust file, a hash nor a fingerprint of 60 digits."
+    ),
+    "verify.unreadable": "The file {file} cannot be read.",
 }
 
 # What was kept and what to do, where the class of the error does not say it well.
@@ -394,6 +450,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "The lines before it are said; nothing from it on. Correct it and give the "
     "whole batch again.": ("batch.line",),
+    "Nothing is lost. Give “./run bench” in the source directory.": ("bench.absent",),
     "Its record and proof are kept. It may still come; the log of this node says what it lacks.": (
         "blob.absent",
     ),
@@ -402,6 +459,16 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "feed.unsteady",
         "mirror.moved",
         "mirror.not_there",
+    ),
+    "Nothing was written. Correct the command and give it again.": (
+        "bundle.nothing",
+        "bundle.other_channel",
+        "bundle.too_many",
+        "disclose.code",
+        "disclose.reason",
+    ),
+    "Its content may be sound, but it was not accepted. Ask for the file as it was first made.": (
+        "bundle.repacked",
     ),
     "Nothing was confirmed. If it was read out correctly, stop: somebody may stand between you.": (
         "channel.fingerprint",
@@ -453,11 +520,18 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "decide.role",
         "people.last_keeper",
     ),
+    "Nothing was shown and nothing changed. “log” shows the records and their names.": (
+        "decide.no_record",
+    ),
     "Nothing was sent and nothing changed. Name a desk where this person sits, or "
     "another person.": ("decide.not_your_desk",),
     "Nothing was sent and nothing changed. Say who is acting with “--as”.": (
         "decide.stranger",
         "people.unknown",
+    ),
+    "Its log, {log}, says why.": ("demo.no_start",),
+    "What it had accepted is kept. Start the demo again in the same directory to go on.": (
+        "demo.node_ended",
     ),
     "It is kept and was sent, but it is not a receipt. Ask the partner to look at its node.": (
         "feed.no_cosignature",
@@ -510,6 +584,11 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "trust with “--trust”.": (
         "note.no_known_key",
         "policy.no_log",
+        "verify.no_keys",
+    ),
+    "It stays sealed. Open it with “convenio open”.": ("open.sealed",),
+    "Nothing was opened and nothing changed. Name a file with one line of text.": (
+        "passphrase.file",
     ),
     "What you said is kept and is sent by itself as soon as the partner answers.": (
         "peer.closed",
@@ -528,6 +607,14 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "What came before is kept. It goes on tomorrow, or after both parties have "
     "changed the charter.": ("quota.exceeded",),
+    "It was said and is kept, but it is not a receipt. Try again when the partner "
+    "has countersigned.": (
+        "receipt.not_published",
+        "receipt.not_yet",
+        "verify.no_receipt",
+        "verify.not_cosigned",
+    ),
+    "Nothing was written. Say whose receipt with “--party”.": ("receipt.which_party",),
     "Nothing changed. “log” shows the records and their names.": (
         "record.ambiguous",
         "record.name",
@@ -542,6 +629,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "say.automatic",
         "say.type",
     ),
+    "It is said and kept, and is delivered as soon as the partner answers; “log” shows when.": (
+        "say.no_receipt",
+    ),
     "Nothing was sent and nothing changed. Say which desk, and to whom with “--to”.": (
         "say.no_recipient",
         "say.which_desk",
@@ -551,6 +641,10 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "The node did not start and nothing changed. Check certificate, key and who may read them.": (
         "serve.failed",
         "serve.tls",
+    ),
+    "Nothing changed. Ask for a new link and use it.": (
+        "signin.ended",
+        "signin.link",
     ),
     "Nothing is shown against anybody. Both checkpoints can be of one history.": (
         "split.no_contradiction",
@@ -574,6 +668,20 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Nothing was written. Use the version that made it, or upgrade as the manual says.": (
         "store.version",
+    ),
+    "Nothing was concluded. Check what was named.": (
+        "verify.address",
+        "verify.kind",
+        "verify.unreadable",
+    ),
+    "Nothing was concluded. Give the charter's fingerprint or a trust file with “--trust”.": (
+        "verify.no_charter",
+        "verify.trust",
+    ),
+    "It vouches for itself only. Do not rely on it; ask for the charter both "
+    "parties have confirmed.": (
+        "verify.other_charter",
+        "verify.other_fingerprint",
     ),
 }
 ADVICE: Final = {code: advice for advice, codes in _ADVICE_FOR.items() for code in codes}

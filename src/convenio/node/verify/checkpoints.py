@@ -9,11 +9,13 @@ from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.cosign import CosignVerifier
 from convenio.core.errors import (
     ConvenioError,
+    MalformedError,
+    ProofError,
     SignatureError,
     SplitViewError,
     UnverifiedError,
 )
-from convenio.core.merkle import Reader, consistency_proof, tree_root
+from convenio.core.merkle import Reader, check_consistency, consistency_proof, tree_root
 from convenio.core.note import Note, SignatureLine, keyring, verify_note
 from convenio.core.split import SplitProof
 from convenio.core.trust import Card
@@ -139,18 +141,24 @@ class Checkpoints:
             root = signed.checkpoint.root
             self._split(signed, SplitProof(other.data, signed.data, root, ()))
 
-    def compare_with_tree(self, larger: Signed, reader: Reader) -> None:
+    def compare_with_tree(self, larger: Signed, reader: Reader, subject: str) -> None:
         """Every smaller checkpoint that was met of this log is one of its earlier states.
 
-        reader: over the whole tree of `larger`, which was checked.
+        reader: over the whole tree of `larger`. It is asked again, and may answer otherwise than
+        before: nobody is accused of anything that its own signatures do not prove.
         """
-        for size, smaller in sorted(self._met.get(larger.checkpoint.origin, {}).items()):
-            if 0 < size < larger.checkpoint.size:
+        whole = larger.checkpoint
+        for size, smaller in sorted(self._met.get(whole.origin, {}).items()):
+            if not 0 < size < whole.size:
+                continue
+            try:
                 root = tree_root(size, reader)
                 if root != smaller.checkpoint.root:
-                    proof = consistency_proof(size, larger.checkpoint.size, reader)
-                    found = SplitProof(smaller.data, larger.data, root, tuple(proof))
-                    self._split(larger, found)
+                    proof = tuple(consistency_proof(size, whole.size, reader))
+                    check_consistency(size, root, whole.size, whole.root, proof)
+                    self._split(larger, SplitProof(smaller.data, larger.data, root, proof))
+            except (MalformedError, ProofError) as error:
+                self._findings.fails(Check.TILES, subject, error)
 
     def _split(self, signed: Signed, proof: SplitProof) -> None:
         origin = signed.checkpoint.origin

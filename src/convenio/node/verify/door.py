@@ -37,7 +37,7 @@ from convenio.node.verify.files import (
     read_file,
 )
 from convenio.node.verify.keys import Keys, Trusted, channel_fact, parse_trust, settle
-from convenio.node.verify.logs import Progress, open_log, read_log
+from convenio.node.verify.logs import Progress, note_uncosigned, open_log, read_log
 from convenio.node.verify.records import RecordChecker
 from convenio.node.verify.report import Check, Findings, LogFact, Report, Statement
 
@@ -99,6 +99,8 @@ class _Work:
             source.close()
         if head.startswith(_PROOF):
             return self.record("proof", record or _record_beside(path), [path])
+        if not head.startswith(b"{"):
+            raise MalformedError("verify.kind")
         data = read_file(path, MAX_TRUST_BYTES)
         kind = _kind_of(data)
         if kind == "record":
@@ -167,8 +169,9 @@ class _Work:
         for log in held:
             fact, whole = read_log(log, keys, others, findings, self.progress)
             facts.append(fact)
+            note_uncosigned(log, keys, findings)
             if whole:
-                checkpoints.compare_with_tree(log.signed, log.reader())
+                checkpoints.compare_with_tree(log.signed, log.reader(), log.where)
         return self._report("log", keys, findings, checkpoints, logs=tuple(facts))
 
     # --- what people sign ---

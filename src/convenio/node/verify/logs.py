@@ -69,6 +69,14 @@ def open_log(
     return OpenLog(where, files, signed) if signed else None
 
 
+def note_uncosigned(log: OpenLog, keys: Keys, findings: Findings) -> None:
+    """Which members nothing here shows to hold this log: no fault, but no receipt either."""
+    have = {log.signed.party, *(each.party for each in log.signed.held)}
+    for party in keys.charter.members() if keys.charter else ():
+        if party not in have:
+            findings.notes(Check.UNCOSIGNED, log.where, party=party)
+
+
 def read_log(
     log: OpenLog, keys: Keys, others: Mapping[str, OpenLog], findings: Findings, progress: Progress
 ) -> tuple[LogFact, bool]:

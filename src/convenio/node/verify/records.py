@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from convenio.core.bundle import addressees, parse_disclosed
+from convenio.core.bundle import Disclosed, addressees, parse_disclosed
 from convenio.core.errors import (
     ConvenioError,
     MalformedError,
@@ -56,6 +56,7 @@ class RecordChecker:
         place: `mx/12`, or a file's name where nothing says the place. proofs: file -> whose
         cosignature it must hold ('' for anybody's), and its bytes.
         """
+        before = self._findings.failures
         header = self._record(place, entry)
         if header is None:
             return None
@@ -70,7 +71,8 @@ class RecordChecker:
         for part in {*shown.bodies, *shown.disclosed} - set(parts):
             self._findings.fails(Check.BODY, place, MalformedError("seal.part"), part=part)
         bodies = tuple(self._body(place, entry, header, part, shown) for part in parts)
-        return self._statement(place, entry, header, held, bodies)
+        said = self._statement(place, entry, header, held, bodies)
+        return replace(said, holds=self._findings.failures == before)
 
     def _record(self, place: str, entry: bytes) -> Header | None:
         """Canonical, of this channel, of the party its name says, and signed by its desk."""
@@ -154,8 +156,8 @@ class RecordChecker:
         if part in shown.disclosed:
             file, pieces, label = shown.disclosed[part]
             with self._findings.checking(Check.DISCLOSED, file):
-                _check_content(pieces(), label, entry, header, part)
-                fact = BodyFact(part, ref.form, ref.n, "disclosed", file)
+                said = _check_content(pieces(), label, entry, header, part)
+                fact = BodyFact(part, ref.form, ref.n, "disclosed", file, said.media, said.name)
         if fact.shown == "absent":
             self._findings.notes(Check.BODY_ABSENT, place, part=part)
         return fact
@@ -210,7 +212,7 @@ def _check_blob(pieces: Iterable[bytes], header: Header, part: int, file: str) -
 
 def _check_content(
     pieces: Iterable[bytes], label: bytes, entry: bytes, header: Header, part: int
-) -> None:
+) -> Disclosed:
     """With its salt the content gives the commitment in the header. No key is needed."""
     from convenio.core.seal import commit  # noqa: PLC0415 - only here, and slow to load
 
@@ -219,3 +221,4 @@ def _check_content(
         raise UnverifiedError("seal.not_this_record")
     if commit(pieces, said.salt) not in {ref.k, ref.k0} - {""}:
         raise UnverifiedError("seal.commitment")
+    return said

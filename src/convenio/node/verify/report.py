@@ -88,19 +88,26 @@ class HeldFact:
 
 @dataclass(frozen=True, slots=True)
 class BodyFact:
-    """One body. shown: absent · sealed · open · disclosed: what of it is here, and was checked."""
+    """One body. shown: absent · sealed · open · disclosed: what of it is here, and was checked.
+
+    media, called: what whoever disclosed a content says it is. The record proves the bytes, and
+    neither of these.
+    """
 
     part: int
     form: str
     size: int
     shown: str = "absent"
     file: str = ""
+    media: str = ""
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """Who said what to whom, when, and who had it when. Times in seconds UTC.
 
+    holds: every check of this record and of what goes with it held (trust in the keys apart).
     place: `mx/12`. leaf: hex. at: what the author says; cosigned: what the others say.
     sender: party. by: the desks that signed. to: the desks named; none means the whole channel.
     """
@@ -117,6 +124,7 @@ class Statement:
     bodies: tuple[BodyFact, ...]
     case: str = ""
     act: str = ""
+    holds: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +186,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._all: list[Finding] = []
+        self.failures = 0
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._all)
@@ -191,11 +200,9 @@ class Findings:
     def fails(
         self, check: Check, subject: str, error: ConvenioError, **parameters: Parameter
     ) -> None:
-        found = Finding(
-            check, Outcome.FAILS, subject, error.code, {**parameters, **error.parameters}
-        )
-        if found not in self._all:
-            self._all.append(found)
+        said = {**parameters, **error.parameters}
+        self._all.append(Finding(check, Outcome.FAILS, subject, error.code, said))
+        self.failures += 1
 
     @contextmanager
     def checking(self, check: Check, subject: str, **parameters: Parameter) -> Iterator[None]:
@@ -211,6 +218,6 @@ class Findings:
             self.holds(check, subject, **parameters)
 
     def grade(self, *, vouched: bool) -> Grade:
-        if any(not each.ok for each in self._all):
+        if self.failures:
             return Grade.FAILED
         return Grade.VOUCHED if vouched else Grade.CONSISTENT

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PrivateKey, Suite
 
-from convenio.cli.bench.measure import Row, in_turns, rate
-from convenio.cli.bench.world import World
+from benchmarks.measure import Row, in_turns, rate
+from benchmarks.world import World
 from convenio.core.age import HybridIdentity
 from convenio.core.fold import Fold
 from convenio.core.merkle import consistency_proof

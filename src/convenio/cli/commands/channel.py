@@ -1,0 +1,359 @@
+"""`convenio channel`: proposed by one party, accepted by the others, confirmed by voice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convenio.cli.command import Group, examples
+from convenio.cli.command import command as declare
+from convenio.cli.files import DASH, OUTPUT, output
+from convenio.cli.link import Link
+from convenio.cli.options import EXISTING, acting_keeper, on_node, root_keys
+from convenio.cli.phrases import passphrase
+from convenio.cli.shell import Answer, Shell
+from convenio.core.errors import QuorumError, UnavailableError
+from convenio.node.setup import ROOTS
+from convenio.words import N_
+
+ROOT_PASSPHRASE = "--root-passphrase-file"  # noqa: S105 - the name of an option
+_CARDS = N_("The card of another member. Can be given several times.")
+_CHARTER_OUT = N_("Write the charter there, to be given to the others; - is standard output.")
+
+
+@click.group(
+    "channel",
+    cls=Group,
+    help=N_(
+        "Channels. One party proposes a charter, the others accept it, and people of both compare "
+        "its fingerprint by voice before anything is said."
+    ),
+    epilog=examples("convenio channel list mx"),
+)
+def command() -> None:
+    pass
+
+
+@declare(
+    "propose",
+    help=N_("A new charter with the members' cards, signed by this party's root keys."),
+    example=[
+        "convenio channel propose mx --name framework --card us.card -o framework.charter",
+        'convenio channel propose mx --name plan --title "The plan" --title-es "El plan" '
+        "--card us.card --access public -o plan.charter",
+    ],
+)
+@on_node
+@click.option(
+    "--name",
+    required=True,
+    metavar=N_("NAME"),
+    help=N_("What people type: letters a to z, digits, hyphens."),
+)
+@click.option("--title", metavar=N_("TEXT"), help=N_("Title in English. [otherwise: the name]"))
+@click.option(
+    "--title-es", metavar=N_("TEXT"), help=N_("Title in Spanish. [otherwise: the English one]")
+)
+@click.option(
+    "--card", "cards", type=EXISTING, multiple=True, required=True, metavar=N_("FILE"), help=_CARDS
+)
+@click.option(
+    "--access",
+    type=click.Choice(["members", "public"]),
+    default="members",
+    show_default=True,
+    help=N_("Who may read the log and open contents."),
+)
+@click.option(
+    "--purpose",
+    type=click.Choice(["cooperation", "humanitarian", "test"]),
+    default="cooperation",
+    show_default=True,
+    help=N_("What the channel is for; purposes are never mixed."),
+)
+@click.option(
+    "-o", "--output", "target", type=OUTPUT, required=True, metavar=N_("FILE"), help=_CHARTER_OUT
+)
+@root_keys
+@acting_keeper
+def propose(
+    shell: Shell,
+    link: Link,
+    name: str,
+    title: str | None,
+    title_es: str | None,
+    cards: tuple[Path, ...],
+    access: str,
+    purpose: str,
+    target: Path,
+    root: tuple[Path, ...],
+    root_passphrase_file: Path | None,
+    person: str,
+) -> None:
+    title = title or name
+    args = {
+        "as": person,
+        "name": name,
+        "title_en": title,
+        "title_es": title_es or title,
+        "access": access,
+        "purpose": purpose,
+        "cards": len(cards),
+        "root_passphrase": _root_phrase(shell, root_passphrase_file),
+    }
+    answer = _with_files(link, "channel.propose", args, [*cards, *_roots(link, root)])
+    _give(shell, link, answer, target)
+
+
+@declare(
+    "accept",
+    help=N_(
+        "Take a charter, add this party's signatures if they are missing, and write it for the "
+        "others. The proposer accepts it once more when all have signed."
+    ),
+    example=[
+        "convenio channel accept us framework.charter -o framework.signed",
+        "convenio channel accept mx framework.signed",
+    ],
+)
+@on_node
+@click.argument("charter", metavar=N_("CHARTER"), type=EXISTING)
+@click.option("-o", "--output", "target", type=OUTPUT, metavar=N_("FILE"), help=_CHARTER_OUT)
+@root_keys
+@acting_keeper
+def accept(
+    shell: Shell,
+    link: Link,
+    charter: Path,
+    target: Path | None,
+    root: tuple[Path, ...],
+    root_passphrase_file: Path | None,
+    person: str,
+) -> None:
+    args: dict[str, Any] = {"as": person, "root_passphrase": ""}
+    try:
+        answer = _with_files(link, "channel.accept", args, [charter])
+    except QuorumError as error:
+        if error.code != "channel.roots":
+            raise
+        args["root_passphrase"] = _root_phrase(shell, root_passphrase_file)
+        answer = _with_files(link, "channel.accept", args, [charter, *_roots(link, root)])
+    _give(shell, link, answer, target)
+
+
+@declare(
+    "confirm",
+    help=N_(
+        "Say that FINGERPRINT is what a person of the partner read to you, by telephone or face to "
+        "face. Type what you heard, not what you see here: that is all that stops somebody who has "
+        "exchanged keys on the way."
+    ),
+    example="convenio channel confirm mx framework 12345 67890 …",
+)
+@on_node
+@click.argument("channel", metavar=N_("CHANNEL"))
+@click.argument("fingerprint", metavar=N_("FINGERPRINT"), nargs=-1)
+@acting_keeper
+def confirm(
+    shell: Shell, link: Link, channel: str, fingerprint: tuple[str, ...], person: str
+) -> None:
+    typed = " ".join(fingerprint) or _ask_fingerprint(shell)
+    args = {"as": person, "channel": channel, "fingerprint": typed}
+    answer = link.call("channel.confirm", args)
+    done = shell.text("The channel {channel} is confirmed on this node.", channel=answer["name"])
+    shell.answer(answer, lambda: shell.line(done))
+
+
+@declare(
+    "show",
+    help=N_("A channel: its members, its signatures, its fingerprint and how to compare it."),
+    example=[
+        "convenio channel show mx framework",
+        "convenio channel show mx framework -o framework.charter",
+    ],
+)
+@on_node
+@click.argument("channel", metavar=N_("CHANNEL"))
+@click.option("-o", "--output", "target", type=OUTPUT, metavar=N_("FILE"), help=_CHARTER_OUT)
+def show(shell: Shell, link: Link, channel: str, target: Path | None) -> None:
+    if target is None:
+        answer = link.call("channel.show", {"channel": channel})
+    else:
+        with output(target) as file:
+            answer = link.call("channel.show", {"channel": channel}, [file.fileno()])
+    if target != DASH:
+        shell.answer(answer, lambda: _render(shell, link, answer))
+
+
+@declare("list", help=N_("The channels of this node."), example="convenio channel list mx")
+@on_node
+def list_(shell: Shell, link: Link) -> None:
+    answer = link.call("channel.list", {})
+    rows = [
+        [
+            c["name"],
+            _title(shell, c),
+            ", ".join(p["party"] for p in c["parties"]),
+            _access(shell, c),
+            _state(shell, c),
+        ]
+        for c in answer["channels"]
+    ]
+    headings = [
+        shell.text("Channel"),
+        shell.text("Title"),
+        shell.text("Members"),
+        shell.text("Readers"),
+        shell.text("State"),
+    ]
+    shell.answer(
+        answer,
+        lambda: shell.table(headings, rows) if rows else shell.line(shell.text("No channels yet.")),
+    )
+
+
+@declare(
+    "route",
+    help=N_(
+        "Reach a member at another address than its card says. Who answers there must still have "
+        "the keys of the card."
+    ),
+    example="convenio channel route mx framework us http://127.0.0.1:9000",
+)
+@on_node
+@click.argument("channel", metavar=N_("CHANNEL"))
+@click.argument("party", metavar=N_("PARTY"))
+@click.argument("url", metavar="URL")
+@acting_keeper
+def route(shell: Shell, link: Link, channel: str, party: str, url: str, person: str) -> None:
+    args = {"as": person, "channel": channel, "party": party, "url": url}
+    answer = link.call("channel.route", args)
+    done = shell.text("{party} is reached at {url} from now on.", party=party, url=url)
+    shell.answer(answer, lambda: shell.line(done))
+
+
+for each in (propose, accept, confirm, show, list_, route):
+    command.add_command(each)
+
+
+# --- helpers -------------------------------------------------------------------------------------
+
+
+def _roots(link: Link, given: tuple[Path, ...]) -> list[Path]:
+    """The root keys given, else those that still lie in the node's directory."""
+    return list(given) or sorted((link.directory / ROOTS).glob("*.age"))
+
+
+def _root_phrase(shell: Shell, file: Path | None) -> str:
+    return passphrase(shell, file, shell.text("Passphrase of the root keys"), ROOT_PASSPHRASE)
+
+
+def _with_files(link: Link, do: str, args: Answer, paths: Sequence[Path]) -> Answer:
+    with ExitStack() as stack:
+        try:
+            files = [stack.enter_context(path.open("rb")) for path in paths]
+        except OSError as error:
+            raise UnavailableError("store.io", errno=error.errno or 0) from error
+        return link.call(do, args, [file.fileno() for file in files])
+
+
+def _give(shell: Shell, link: Link, answer: Answer, target: Path | None) -> None:
+    """The charter goes to its file; the person hears what comes next."""
+    if target is not None:
+        with output(target) as file:
+            file.write(answer["charter"].encode())
+    if target == DASH:
+        return
+    shell.answer(answer, lambda: _render_given(shell, link, answer, target))
+
+
+def _render_given(shell: Shell, link: Link, answer: Answer, target: Path | None) -> None:
+    if target is not None:
+        shell.line(shell.text("The charter is in {file}.", file=target))
+    if answer["missing"]:
+        shell.line(
+            shell.text(
+                "Signatures are missing of: {parties}. Give them the file; they answer with "
+                "“convenio channel accept”.",
+                parties=", ".join(answer["missing"]),
+            )
+        )
+    elif target is not None:
+        shell.line(
+            shell.text(
+                "All have signed. Give the file back to the others, who take it with “convenio "
+                "channel accept”."
+            )
+        )
+    if not answer["confirmed_at"] and not answer["missing"]:
+        _render_fingerprint(shell, link, answer)
+
+
+def _ask_fingerprint(shell: Shell) -> str:
+    return str(click.prompt(shell.text("The digits the other side read to you"), err=True))
+
+
+def _render(shell: Shell, link: Link, channel: Answer) -> None:
+    shell.line(f"{channel['name']}: {_title(shell, channel)}")
+    shell.line(f"{_access(shell, channel)}. {_state(shell, channel)}.")
+    rows = [
+        [
+            party["party"],
+            party["name"][shell.words.lang],
+            party["url"],
+            str(channel["signed"][party["party"]]),
+            " ".join(f"{party['party']}:{desk['alias']}" for desk in party["desks"]),
+        ]
+        for party in channel["parties"]
+    ]
+    headings = [
+        shell.text("Party"),
+        shell.text("Name"),
+        shell.text("Address"),
+        shell.text("Root signatures"),
+        shell.text("Desks"),
+    ]
+    shell.table(headings, rows)
+    _render_fingerprint(shell, link, channel)
+
+
+def _render_fingerprint(shell: Shell, link: Link, channel: Answer) -> None:
+    shell.line(shell.text("Fingerprint of {channel}:", channel=channel["name"]))
+    groups = channel["fingerprint"].split()
+    for start in range(0, len(groups), 4):
+        shell.line("    " + "  ".join(groups[start : start + 4]))
+    if not channel["confirmed_at"]:
+        shell.line(
+            shell.text(
+                "Call somebody you know at the other party, on a number you had before. Each reads "
+                "the digits to the other; each types what was heard:"
+            )
+        )
+        shell.line(f"    convenio channel confirm {link.directory} {channel['name']}")
+    shell.line(shell.text("For “verify --trust”: {hash}", hash=channel["ch"]))
+
+
+def _title(shell: Shell, channel: Answer) -> str:
+    return str(channel["title"][shell.words.lang])
+
+
+def _access(shell: Shell, channel: Answer) -> str:
+    public = channel["access"] == "public"
+    return shell.text("Everyone may read") if public else shell.text("Only members may read")
+
+
+def _state(shell: Shell, channel: Answer) -> str:
+    if channel["frozen_at"]:
+        return shell.text("Frozen: a party has shown two histories")
+    if channel["missing"]:
+        return shell.text("Not signed yet by: {parties}", parties=", ".join(channel["missing"]))
+    if channel["confirmed_at"]:
+        at = shell.words.time(channel["confirmed_at"])
+        return shell.text("Confirmed {at} by {person}", at=at, person=channel["confirmed_by"])
+    if channel["in_force"]:
+        return shell.text("In force; the fingerprint was not compared")
+    return shell.text("Waits for the fingerprint to be compared")

@@ -1,0 +1,33 @@
+"""`convenio export`: the logs as files other people's programs read."""
+
+from __future__ import annotations
+
+import click
+
+from convenio.cli.command import command as declare
+from convenio.cli.link import Link
+from convenio.cli.options import on_node
+from convenio.cli.shell import Answer, Shell
+from convenio.words import N_
+
+
+@declare(
+    "export",
+    help=N_(
+        "Write the logs this node holds, its own and its copies of others', as tiles and "
+        "checkpoints (C2SP tlog-tiles) under DIR/tiles, with the charter beside them."
+    ),
+    example=["convenio export mx", "convenio export mx --channel framework"],
+)
+@on_node
+@click.option("--channel", default="", metavar=N_("NAME"), help=N_("Only this channel."))
+def command(shell: Shell, link: Link, channel: str) -> None:
+    with shell.progress(shell.text("Exporting")) as progress:
+        answer = link.call("export", {"channel": channel} if channel else {}, progress=progress)
+    shell.answer(answer, lambda: _render(shell, answer))
+
+
+def _render(shell: Shell, answer: Answer) -> None:
+    headings = [shell.text("Log of"), shell.text("Records"), shell.text("Folder")]
+    rows = [[log["party"], f"{log['entries']:,}", log["folder"]] for log in answer["logs"]]
+    shell.table(headings, rows)

@@ -1,0 +1,106 @@
+"""`convenio open`: the content of a record."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convenio.cli.command import command as declare
+from convenio.cli.files import DASH, OUTPUT, output
+from convenio.cli.link import Link
+from convenio.cli.options import acting, on_node
+from convenio.cli.shell import Answer, Shell
+from convenio.words import N_
+
+_SHOWN_BYTES = 1 << 20
+
+
+@declare(
+    "open",
+    help=N_(
+        "Read a content of a record. That this person opened it is on record before the first byte "
+        "is shown, and nothing is shown before all of it is proved to be what the record speaks of."
+    ),
+    example=[
+        "convenio open us mx/12 --as john --channel framework",
+        "convenio open us 8f3a91c2 --as john --part 1 -o map.pdf",
+    ],
+)
+@on_node
+@click.argument("record", metavar=N_("RECORD"))
+@acting
+@click.option(
+    "--channel",
+    default="",
+    metavar=N_("NAME"),
+    help=N_("The channel, if the record is named by its place."),
+)
+@click.option(
+    "--part",
+    type=click.IntRange(0, 31),
+    default=0,
+    show_default=True,
+    help=N_("Which of its contents."),
+)
+@click.option("--reason", default="", metavar=N_("TEXT"), help=N_("Why; it stays on this node."))
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    type=OUTPUT,
+    metavar=N_("FILE"),
+    help=N_("Write it there; - is standard output, as it is."),
+)
+def command(
+    shell: Shell,
+    link: Link,
+    record: str,
+    person: str,
+    channel: str,
+    part: int,
+    reason: str,
+    target: Path | None,
+) -> None:
+    args = {"as": person, "record": record, "channel": channel, "part": part, "reason": reason}
+    if target is not None:
+        with output(target) as file:
+            answer = link.call("open", args, [file.fileno()])
+        if target != DASH:
+            done = shell.text("Written to {file} ({media}).", file=target, media=answer["media"])
+            shell.answer({**answer, "file": str(target)}, lambda: shell.line(done))
+        return
+    with tempfile.TemporaryFile() as file:
+        answer = link.call("open", args, [file.fileno()])
+        file.seek(0)
+        _show(shell, answer, file.read(_SHOWN_BYTES + 1))
+
+
+def _show(shell: Shell, label: Answer, data: bytes) -> None:
+    """On the screen, if it is text: a terminal must not obey what a partner wrote."""
+    text = _as_text(data)
+    if text is None:
+        raise click.UsageError(
+            shell.text(
+                "This is not a short text ({media}): name a file with -o.", media=label["media"]
+            )
+        )
+    value: dict[str, Any] = {**label, "text": text}
+    shell.answer(
+        value,
+        lambda: (
+            shell.line(text.removesuffix("\n"))
+            if sys.stdout.isatty()
+            else click.echo(text, nl=False)
+        ),
+    )
+
+
+def _as_text(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8") if len(data) <= _SHOWN_BYTES and b"\x00" not in data else None
+    except UnicodeDecodeError:
+        return None

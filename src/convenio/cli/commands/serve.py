@@ -1,0 +1,82 @@
+"""`convenio serve`: the node process."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from convenio.cli.command import command as declare
+from convenio.cli.options import EXISTING, PASSPHRASE_FILE
+from convenio.cli.phrases import passphrase
+from convenio.cli.shell import Shell
+from convenio.node.config import read_config
+from convenio.words import N_
+
+
+@declare(
+    "serve",
+    help=N_(
+        "Run the node in DIR until it is stopped (Ctrl-C or SIGTERM): partners reach it, what was "
+        "said is delivered, commands and pages use it. Only one process can run a node."
+    ),
+    example=["convenio serve mx", "convenio serve mx --passphrase-file /run/secrets/mx"],
+)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    PASSPHRASE_FILE,
+    type=EXISTING,
+    envvar="CONVENIO_PASSPHRASE_FILE",
+    metavar=N_("FILE"),
+    help=N_("First line: the passphrase of the node's working keys."),
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["error", "warning", "info"]),
+    default="warning",
+    show_default=True,
+    help=N_("Which events are written to standard error."),
+)
+@click.pass_obj
+def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_level: str) -> None:
+    config = read_config(directory)
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(name)s %(message)s")
+    prompt = shell.text("Passphrase of the node in {directory}", directory=directory)
+    phrase = passphrase(shell, passphrase_file, prompt, PASSPHRASE_FILE)
+
+    def ready(node: Any) -> None:
+        url = node.card.roster.url
+        value = {
+            "event": "ready",
+            "party": node.party,
+            "url": url,
+            "host": node.config.host,
+            "port": node.config.port,
+            "web_port": node.config.web_port,
+        }
+        said = shell.text(
+            "The node of {party} is running at {url}. Stop it with Ctrl-C.",
+            party=node.party,
+            url=url,
+        )
+        shell.answer(value, lambda: shell.line(said))
+        sys.stdout.flush()
+
+    # The shells do not know one another: the process that serves partners is named, not imported.
+    run: Callable[..., None] = importlib.import_module("convenio.api.process").run
+    run(directory, phrase, ready=ready, pages=_pages(directory, config.web_port))
+    shell.advise(shell.text("Stopped."))
+
+
+def _pages(directory: Path, port: int) -> list[str]:
+    """The command line of the pages' process, which ends when this one does; nothing for port 0."""
+    if not port:
+        return []
+    line = [sys.executable, "-m", "convenio.web.serve", str(directory), str(port)]
+    return [*line, "--parent", str(os.getpid())]

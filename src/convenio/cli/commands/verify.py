@@ -1,0 +1,95 @@
+"""`convenio verify`: facts for somebody who trusts neither the bearer nor our node."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from convenio.cli import exits
+from convenio.cli.command import command as declare
+from convenio.cli.shell import Shell, now
+from convenio.cli.verdict import render
+from convenio.core.errors import UnavailableError
+from convenio.node.verify import Grade, verify
+from convenio.words import N_
+
+MAX_TRUST_BYTES: Final = 1 << 20
+
+
+@declare(
+    "verify",
+    help=N_(
+        "Check a bundle, a receipt, a record, an exported log, a charter or the public log at an "
+        "address. Needs no node and, for files, no network. TRUST is what you got from somebody "
+        "you trust, not from whoever gave you the file: the charter's fingerprint (60 digits or "
+        "64 hex), a charter, or a policy file. Without it the exit code is 3 at best: all may be "
+        "consistent, but nobody vouches for the keys."
+    ),
+    example=[
+        "convenio verify notice.zip --trust 8f3a…",
+        "convenio verify notice.tlog-proof --trust framework.charter",
+        "convenio verify mx/tiles --trust 12345-67890-…",
+    ],
+)
+@click.argument("given", metavar=N_("PATH|URL"))
+@click.option(
+    "--trust",
+    metavar=N_("FILE|HASH"),
+    help=N_("The charter's fingerprint, a charter, or a policy file."),
+)
+@click.option(
+    "--record",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar=N_("FILE"),
+    help=N_("The record of a receipt, if it does not lie beside it."),
+)
+@click.pass_obj
+def command(shell: Shell, given: str, trust: str | None, record: Path | None) -> int:
+    with shell.progress(shell.text("Checking")) as progress:
+        report = verify(
+            given,
+            trust=_trust(trust),
+            now=now(),
+            fetch=_fetch(given),
+            record=record,
+            progress=lambda _origin, done, total: progress(done, total),
+        )
+    value = _plain(asdict(report))
+    shell.answer(value, lambda: render(shell, report))
+    return exits.HOLDS if report.grade is Grade.VOUCHED else exits.NOT_VERIFIED
+
+
+def _trust(text: str | None) -> bytes | str | None:
+    """What is trusted: the content of a file of this name, else digits."""
+    if text is None or not Path(text).is_file():
+        return text
+    try:
+        with Path(text).open("rb") as file:
+            return file.read(MAX_TRUST_BYTES)
+    except OSError as error:
+        raise UnavailableError("store.io", errno=error.errno or 0) from error
+
+
+def _fetch(given: str) -> Callable[[str, int], bytes | None] | None:
+    """What reads addresses; imported only for one."""
+    if not given.startswith(("http://", "https://")):
+        return None
+    web: Any = importlib.import_module("convenio.node.verify.web")
+    fetch: Callable[[str, int], bytes | None] = web.public_fetch()
+    return fetch
+
+
+def _plain(value: Any) -> Any:
+    """For JSON: bytes as text; they are signed notes."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

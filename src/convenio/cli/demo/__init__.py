@@ -1,0 +1,1 @@
+"""The demo: two real nodes on this machine, public content of the framework, what can be proved."""

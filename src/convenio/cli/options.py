@@ -1,0 +1,129 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import update_wrapper
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from convenio.cli.link import Link
+from convenio.cli.phrases import passphrase
+from convenio.cli.shell import Shell
+from convenio.words import N_
+
+Function = Callable[..., Any]
+PASSPHRASE_FILE: Final = "--passphrase-file"  # noqa: S105 - the name of an option
+EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,8})([smhd])", re.ASCII)
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def on_node(function: Function) -> Function:
+    """Gives the command `shell` and `link`, the way to the node in DIR, its first argument."""
+
+    @click.pass_context
+    def wrapper(
+        context: click.Context, /, *, directory: Path, passphrase_file: Path | None, **rest: Any
+    ) -> Any:
+        shell: Shell = context.obj
+        prompt = shell.text("Passphrase of the node in {directory}", directory=directory)
+        link = Link(directory, lambda: passphrase(shell, passphrase_file, prompt, PASSPHRASE_FILE))
+        context.call_on_close(link.close)
+        return context.invoke(function, shell, link, **rest)
+
+    params = getattr(function, "__click_params__", [])
+    made = update_wrapper(wrapper, function)
+    phrase = passphrase_option(
+        N_("First line: the node's passphrase. Needed only if the node is not running.")
+    )
+    # Click reads this list from its end.
+    made.__click_params__ = [phrase, *params, directory_argument()]  # type: ignore[attr-defined]
+    return made
+
+
+def directory_argument() -> click.Argument:
+    return click.Argument(["directory"], metavar="DIR", type=click.Path(path_type=Path))
+
+
+def passphrase_option(help_: str) -> click.Option:
+    """`--passphrase-file FILE`, as `passphrase_file`."""
+    return click.Option(
+        [PASSPHRASE_FILE],
+        type=EXISTING,
+        envvar="CONVENIO_PASSPHRASE_FILE",
+        metavar=N_("FILE"),
+        help=help_,
+    )
+
+
+def acting(function: Function) -> Function:
+    """`--as PERSON`, as `person`: whose act it is."""
+    return click.option(
+        "--as",
+        "person",
+        metavar=N_("PERSON"),
+        required=True,
+        envvar="CONVENIO_AS",
+        help=N_("Who does this; it is on record."),
+    )(function)
+
+
+def acting_keeper(function: Function) -> Function:
+    """`--as PERSON`, as `person`: for what only a keeper may do."""
+    return click.option(
+        "--as",
+        "person",
+        metavar=N_("PERSON"),
+        default="keeper",
+        show_default=True,
+        envvar="CONVENIO_KEEPER",
+        help=N_("The keeper who does this; it is on record."),
+    )(function)
+
+
+def in_channel(function: Function) -> Function:
+    """`--channel NAME`, as `channel`."""
+    return click.option(
+        "--channel",
+        metavar=N_("NAME"),
+        required=True,
+        envvar="CONVENIO_CHANNEL",
+        help=N_("The channel."),
+    )(function)
+
+
+def root_keys(function: Function) -> Function:
+    """`--root FILE` and the passphrase of root keys, as `root` and `root_passphrase_file`."""
+    function = click.option(
+        "--root-passphrase-file",
+        type=EXISTING,
+        envvar="CONVENIO_ROOT_PASSPHRASE_FILE",
+        metavar=N_("FILE"),
+        help=N_("First line: the passphrase of the root keys."),
+    )(function)
+    return click.option(
+        "--root",
+        type=EXISTING,
+        multiple=True,
+        metavar=N_("FILE"),
+        help=N_("A root key of this party; give as many as must sign. [otherwise: DIR/roots/]"),
+    )(function)
+
+
+class Duration(click.ParamType[int]):
+    """A length of time in seconds: `90s`, `30m`, `12h`, `3d`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if found := _DURATION.fullmatch(value):
+            return int(found[1]) * _UNITS[found[2]]
+        shell: Shell | None = ctx.find_object(Shell) if ctx else None
+        message = N_("not a length of time such as 90s, 30m, 12h or 3d")
+        return self.fail(shell.text(message) if shell else message, param, ctx)

@@ -1,0 +1,125 @@
+"""What a command needs to answer a person or a script: words, one place for output, progress.
+
+Answers go to standard output; everything else (progress, advice, errors) to standard error. With
+`--json` the answer is one JSON object, never translated, and nothing else is printed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import click
+import orjson
+
+from convenio.words import Words
+
+Answer = dict[str, Any]
+Progress = Callable[[int, int], None]
+_AFTER_S: Final = 1.0  # what is done sooner shows no progress
+# What a partner wrote must not move our cursor, ring our bell or turn our text around.
+_CONTROL: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+class Shell:
+    """One command's way of answering."""
+
+    def __init__(self, words: Words, *, as_json: bool) -> None:
+        self.words = words
+        self.as_json = as_json
+
+    def text(self, msgid: str, /, **parameters: object) -> str:
+        """The words for `msgid`, in the person's language."""
+        return self.words.text(msgid, **parameters)
+
+    def answer(self, value: Answer, render: Callable[[], None]) -> None:
+        """The command's result: as JSON, or as `render` prints it for a person."""
+        if self.as_json:
+            click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+        else:
+            render()
+
+    def line(self, text: str = "") -> None:
+        """One line of a rendered answer."""
+        click.echo(printable(text))
+
+    def advise(self, text: str) -> None:
+        """A line beside the answer: what to do next. A script does not see it."""
+        if not self.as_json:
+            click.echo(printable(text), err=True)
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table as wide as the terminal; as wide as it needs when it goes to a file."""
+        from rich import box, console, table, text  # noqa: PLC0415 - a fifth of a second
+
+        shown = table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for heading in headings:
+            shown.add_column(text.Text(heading), overflow="fold")
+        for row in rows:
+            shown.add_row(*(text.Text(printable(cell)) for cell in row))
+        width = None if sys.stdout.isatty() else 1000
+        console.Console(width=width, highlight=False, emoji=False).print(shown)
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Progress]:
+        """A bar on standard error for what lasts longer than a second, if somebody looks."""
+        bar = _Bar(title, wanted=not self.as_json and sys.stderr.isatty())
+        try:
+            yield bar.show
+        finally:
+            bar.close()
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """A sign of life on standard error while the block runs, if somebody looks."""
+        if self.as_json or not sys.stderr.isatty():
+            yield
+            return
+        from rich import console  # noqa: PLC0415 - only for who waits
+
+        with console.Console(stderr=True).status(what):
+            yield
+
+
+class _Bar:
+    """Rich's progress bar, made when it turns out to be needed."""
+
+    def __init__(self, title: str, *, wanted: bool) -> None:
+        self._title, self._wanted = title, wanted
+        self._since = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def show(self, done: int, total: int) -> None:
+        if not self._wanted or time.monotonic() - self._since < _AFTER_S:
+            return
+        if self._bar is None:
+            from rich import console, progress  # noqa: PLC0415 - only for who waits
+
+            self._bar = progress.Progress(console=console.Console(stderr=True), transient=True)
+            self._task = self._bar.add_task(self._title, total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done, total=total or None)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def now() -> int:
+    """Seconds UTC by this machine, for commands that need no node."""
+    return int(time.time())  # noqa: TID251 - the other clock, in wiring, brings a whole node along
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal obeys instead of showing."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+pass_shell = click.make_pass_decorator(Shell)
