@@ -14,6 +14,14 @@ from tests.web.conftest import Visitor
 from convenio.core.errors import ProofError
 from convenio.node.commands import dispatcher
 from convenio.node.control import ControlServer
+from convenio.words import Words
+
+SPANISH = Words("es")
+_WAITS = "{party} has not countersigned this yet."
+_DOWN = (
+    "The node behind these pages is not running. What was accepted until now is kept; checking a "
+    "file still works."
+)
 
 
 def test_a_partner_that_is_down_is_a_state_and_no_error(pair: Pair, visit: Visitor) -> None:
@@ -23,12 +31,10 @@ def test_a_partner_that_is_down_is_a_state_and_no_error(pair: Pair, visit: Visit
         feeds = pair.mx.node.feeds
         browser, spanish = visit("ana"), visit("ana", "es")
         _until(lambda: any(feed.error for feed in feeds()), pair)
-        page = browser.get(f"/records/{leaf}").content.decode()
+        page = _page(browser, leaf)
         assert "United States has not countersigned this yet." in page
         assert "The node of United States does not answer" in page
-        assert (
-            "todavía no ha contrafirmado esto" in spanish.get(f"/records/{leaf}").content.decode()
-        )
+        assert SPANISH.text(_WAITS, party="Estados Unidos") in _page(spanish, leaf)
         assert "not yet countersigned" in browser.get("/channels/framework").content.decode()
         assert "does not answer" in browser.get("/channels").content.decode()
         assert visit().get("/channels").content.decode().count("does not answer") == 0
@@ -36,6 +42,10 @@ def test_a_partner_that_is_down_is_a_state_and_no_error(pair: Pair, visit: Visit
         pair.us.restart()
     pair.mx.wait(leaf)
     assert "United States countersigned this on" in browser.get(f"/records/{leaf}").content.decode()
+
+
+def _page(browser: Any, leaf: str) -> str:
+    return str(browser.get(f"/records/{leaf}").content.decode())
 
 
 def _until(ready: Callable[[], bool], pair: Pair) -> None:
@@ -58,7 +68,7 @@ def test_a_node_that_is_down_is_said_to_be_so(
         answer = browser.get(address, headers={"accept-language": lang})
         page = answer.content.decode()
         assert answer.status_code == 503
-        said = {"en": "is not running", "es": "no está en marcha"}[lang]
+        said = Words(lang).text(_DOWN)
         assert said in page
         assert "‽‽" not in page
 
