@@ -226,7 +226,8 @@ def _send(link: socket.socket, data: bytes, files: Sequence[int]) -> None:
     if files:
         rights = array.array("i", files).tobytes()
         sent = link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-    link.sendall(data[sent:])
+    if sent < len(data):  # sending nothing fails too, when the other end has answered by now
+        link.sendall(data[sent:])
 
 
 def _receive(caller: socket.socket, files: list[int]) -> bytes:

@@ -18,7 +18,16 @@ from convenio.core.age import HybridRecipient
 from convenio.core.decide import Act, Person, Question, require
 from convenio.core.draft import draft
 from convenio.core.errors import ConflictError, ConvenioError, RefusedError
-from convenio.core.record import Address, BodyRef, Header, parse_record
+from convenio.core.record import (
+    DISCLOSURE,
+    OBJECTION,
+    PROOF,
+    RECEIVED,
+    Address,
+    BodyRef,
+    Header,
+    parse_record,
+)
 from convenio.core.seal import Label, Making, Opening, open_stream, plain_stream, seal_stream
 from convenio.core.trust import Charter, author_key_name
 from convenio.node.clock import Clock
@@ -34,7 +43,8 @@ Random = Callable[[int], bytes]
 PIECE: Final = 64 * 1024
 # Not permanent, and yet it is certain that the record is not in the log.
 NOTHING_WRITTEN: Final = frozenset(("clock.backwards", "store.disk_full", "store.locked"))
-AUTOMATIC_ONLY: Final = frozenset(("received.v1", "proof.v1", "objection.v1"))
+# What the node itself says, or what only follows from an act it guards: never typed by a person.
+AUTOMATIC_ONLY: Final = frozenset((RECEIVED, PROOF, OBJECTION, DISCLOSURE))
 
 
 @dataclass(frozen=True, slots=True)

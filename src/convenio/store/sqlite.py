@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from convenio.core.encoding import MAX_SIZE
 from convenio.core.errors import ConflictError, ProofError, RefusedError, UnavailableError
 from convenio.core.merkle import EMPTY_ROOT, HASH, Reader, RightEdge, leaf_hash, tree_root
 from convenio.core.tiles import TileReader
@@ -290,12 +291,12 @@ class SqliteStore:
             )
 
     def cosignatures(
-        self, origin: str, min_size: int = 0, name: str | None = None
+        self, origin: str, min_size: int = 0, name: str | None = None, max_size: int = MAX_SIZE
     ) -> list[Cosigned]:
         rows = self._database.read(
-            f"{_COSIGNED} WHERE log = ?1 AND size >= ?2 AND (?3 IS NULL OR name = ?3)"
-            " ORDER BY size, at, seq",
-            *(self._log(origin), min_size, name),
+            f"{_COSIGNED} WHERE log = ?1 AND size BETWEEN ?2 AND ?4"
+            " AND (?3 IS NULL OR name = ?3) ORDER BY size, at, seq",
+            *(self._log(origin), min_size, name, max_size),
         )
         return [_cosigned(row) for row in rows]
 

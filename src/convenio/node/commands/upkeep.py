@@ -130,7 +130,7 @@ def log_checkpoint(node: Node, log: Log) -> bytes:
     if not log.own:
         return node.mirror.checkpoint(log)
     head = node.store.head(log.origin)
-    taken = node.store.cosignatures(log.origin, head.size)
+    taken = node.store.cosignatures(log.origin, head.size, max_size=head.size)
     lines = {c.key_id: c.line for c in taken if c.size == head.size and c.name != log.origin}
     return head.checkpoint + b"".join(lines.values())
 
