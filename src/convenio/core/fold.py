@@ -242,26 +242,20 @@ class Fold:
         todo = [fed]
         while todo:
             log = todo.pop()
-            while log.alarm is None and self._step(log, folded):
+            while log.queue and self._step(log, folded):
                 pass
-            for other in self._order:
-                if other.wait and other.wait.party == log.party and self._due(other):
-                    todo.append(other)
+            todo += [o for o in self._order if o.wait and self._due(o, log)]
 
-    def _due(self, log: _Log) -> bool:
-        """Whether what the log waits for has come."""
-        if log.wait is None or log.head is None:
+    @staticmethod
+    def _due(log: _Log, other: _Log) -> bool:
+        """Whether what `log` waits for has come with `other`."""
+        if log.wait is None or log.head is None or log.wait.party != other.party:
             return False
-        other = self._logs[log.wait.party]
         return log.wait.size <= (other.size if log.head.checked else other.held)
 
     def _step(self, log: _Log, folded: list[Folded]) -> bool:
-        """Fold the next entry of `log`; False if there is none, or it must wait."""
-        if log.head is None:
-            if not log.queue:
-                return False
-            log.head = self._judge(log)
-        head = log.head
+        """Fold the first of a log's queue; False if it must wait, or never can be."""
+        head = log.head = log.head or self._judge(log)
         if isinstance(head.verdict, Unfit):
             log.unfit[log.size] = head.verdict.code
             log.append(None, 0)
@@ -306,8 +300,7 @@ class Fold:
 
     def _take(self, log: _Log, leaf: bytes, fit: Fit) -> Folded:
         """Put a fit entry into the cut."""
-        header, place = fit.header, Place(log.party, log.size)
-        before = tuple(log.row)
+        header, place, before = fit.header, Place(log.party, log.size), log.row[:]
         for party, (size, _) in header.seen.items():
             seen = self._logs[party]
             if size > log.row[seen.order]:
@@ -333,7 +326,7 @@ class Fold:
 
     # --- what a log says of others' entries ----------------------------------------------------
 
-    def _note_bodies(self, log: _Log, before: tuple[int, ...], header: Header) -> None:
+    def _note_bodies(self, log: _Log, before: list[int], header: Header) -> None:
         """Remember `lack` (only of what this entry is the first to cover), then later `have`."""
         for leaf in _leaves(header, "have"):
             place = self.find(leaf)

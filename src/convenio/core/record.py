@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, NewType, cast
 
 from convenio.core import canon
@@ -165,37 +166,44 @@ def parse_header(text: bytes) -> Header:
     """The header that the signed text of a record writes."""
     if text.find(b"\n") != len(text) - 1:
         raise MalformedError("record.one_line")
-    value = canon.loads_unprofiled(text[:-1], MAX_RECORD_BYTES)
+    if len(text) > MAX_RECORD_BYTES:
+        raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
+    value = canon.loads_unprofiled(text)
     if value.get("kind") != "record" or type(value.get("v")) is not int or value["v"] != 1:
         raise MalformedError("record.kind")
     if not value.keys() <= _KNOWN:
         raise MalformedError("record.unknown_field")
-    if not value.keys() >= _REQUIRED:
-        raise MalformedError("record.missing_field")
-    return Header(
-        id=_match(value["id"], "id", "record.id"),
-        ch=_match(value["ch"], "hash", "record.ch"),
-        gen=_number(value["gen"], 1, 2**31, "record.gen"),
-        type=_match(value["type"], "type", "record.type"),
-        sender=cast(PartyId, _match(value["from"], "party", "record.from")),
-        to=_addresses(value["to"], "record.to"),
-        by=_authors(value["by"]),
-        at=_number(value["at"], 0, canon.MAX_INTEGER, "record.at"),
-        seen=_seen(value["seen"]),
-        inst=_match(value["inst"], "hash", "record.inst") if "inst" in value else "",
-        case=_match(value["case"], "hash", "record.case") if "case" in value else "",
-        act=_match(value["act"], "code", "record.act") if "act" in value else "",
-        due_in=_number(value["due_in"], 1, MAX_DUE_S, "record.due_in") if "due_in" in value else 0,
-        cav=_caveat(value["cav"]) if "cav" in value else "",
-        bodies=_bodies(value["bodies"]) if "bodies" in value else (),
-        data=_data(value),
+    try:
+        id_, ch, gen, kind, sender, to, by, at, seen = _required(value)
+    except KeyError as error:
+        raise MalformedError("record.missing_field") from error
+    return Header(  # in the order of its fields: keywords take their time
+        _match(id_, "id", "record.id"),
+        _match(ch, "hash", "record.ch"),
+        _number(gen, 1, 2**31, "record.gen"),
+        _match(kind, "type", "record.type"),
+        cast(PartyId, _match(sender, "party", "record.from")),
+        _addresses(to, "record.to"),
+        _authors(by),
+        _number(at, 0, canon.MAX_INTEGER, "record.at"),
+        _seen(seen),
+        _match(value["inst"], "hash", "record.inst") if "inst" in value else "",
+        _match(value["case"], "hash", "record.case") if "case" in value else "",
+        _match(value["act"], "code", "record.act") if "act" in value else "",
+        _number(value["due_in"], 1, MAX_DUE_S, "record.due_in") if "due_in" in value else 0,
+        _caveat(value["cav"]) if "cav" in value else "",
+        _bodies(value["bodies"]) if "bodies" in value else (),
+        _data(value),
     )
 
 
-_REQUIRED: Final = frozenset(
-    ("kind", "v", "id", "ch", "gen", "type", "from", "to", "by", "at", "seen")
+_required = itemgetter("id", "ch", "gen", "type", "from", "to", "by", "at", "seen")
+_KNOWN: Final = frozenset(
+    (
+        *("kind", "v", "id", "ch", "gen", "type", "from", "to", "by", "at", "seen"),
+        *("inst", "case", "act", "due_in", "cav", "bodies", "data"),
+    )
 )
-_KNOWN: Final = _REQUIRED | {"inst", "case", "act", "due_in", "cav", "bodies", "data"}
 
 
 def _match(value: Json, rule: str, code: str) -> str:
@@ -275,23 +283,26 @@ def _bodies(value: Json) -> tuple[BodyRef, ...]:
 
 
 def _body(value: Json) -> BodyRef:
-    if type(value) is not dict or not {"form", "c", "n"} <= value.keys() <= _BODY_KEYS:
+    if type(value) is not dict or value.keys() not in _BODY_SHAPES:
         raise MalformedError("record.bodies")
-    ref = BodyRef(
-        cast(str, value["form"]),
+    sealed = "k" in value
+    if value["form"] != ("sealed" if sealed else "open"):
+        raise MalformedError("record.bodies")
+    to = _addresses(value["to"], "record.bodies") if sealed else ()
+    if sealed and not to:
+        raise MalformedError("record.bodies")
+    return BodyRef(
+        "sealed" if sealed else "open",
         _match(value["c"], "hash", "record.bodies"),
         _number(value["n"], 1, canon.MAX_INTEGER, "record.bodies"),
-        _match(value["k"], "hash", "record.bodies") if "k" in value else "",
+        _match(value["k"], "hash", "record.bodies") if sealed else "",
         _match(value["k0"], "hash", "record.bodies") if "k0" in value else "",
-        _addresses(value["to"], "record.bodies") if "to" in value else (),
+        to,
     )
-    sealed = bool(ref.k and ref.to)
-    if ref.form != ("sealed" if sealed else "open") or (not sealed and len(value) != 3):
-        raise MalformedError("record.bodies")
-    return ref
 
 
-_BODY_KEYS: Final = frozenset(("form", "c", "n", "k", "k0", "to"))
+_OPEN: Final = frozenset(("form", "c", "n"))
+_BODY_SHAPES: Final = (_OPEN, _OPEN | {"k", "to"}, _OPEN | {"k", "k0", "to"})
 
 
 def _body_json(body: BodyRef) -> Json:
@@ -304,12 +315,16 @@ def _body_json(body: BodyRef) -> Json:
 
 
 def _data(value: Object) -> Object:
-    data = value.get("data", {})
-    if type(data) is not dict or ("data" in value and not data):
+    rule = _DATA_RULES.get(cast(str, value["type"]), _plain)
+    if "data" not in value:
+        if rule is not _plain:
+            rule({})
+        return {}
+    data = value["data"]
+    if type(data) is not dict or not data:
         raise MalformedError("record.data")
-    if data:
-        canon.check_profile(data, canon.MAX_DEPTH - 1)
-    _DATA_RULES.get(cast(str, value["type"]), _plain)(data)
+    canon.check_profile(data, canon.MAX_DEPTH - 1)
+    rule(data)
     return data
 
 
