@@ -36,6 +36,21 @@ def mx(alone: World) -> Home:
     return alone["mx"]
 
 
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A node for tests after which nothing is different: in it nothing was ever said."""
+    with world(tmp_path_factory.mktemp("still"), serving=False) as made:
+        yield made["mx"]
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """The same, with one record."""
+    with world(tmp_path_factory.mktemp("spoken"), serving=False) as made:
+        made["mx"].say(b"the same words", id=SAME)
+        yield made["mx"]
+
+
 def code_of(act: Callable[[], object]) -> str:
     with pytest.raises(ConvenioError) as caught:
         act()
@@ -88,9 +103,9 @@ def test_the_same_said_again_after_a_restart_is_known(mx: Home) -> None:
     ],
 )
 def test_another_thing_under_a_taken_id_is_refused_and_changes_nothing(
-    mx: Home, other: dict[str, object]
+    spoken: Home, other: dict[str, object]
 ) -> None:
-    mx.say(b"the same words", id=SAME)
+    mx = spoken
     before, blobs = log_of(mx), blobs_of(mx)
     more = {"text": b"the same words", **other}
     text = more.pop("text")
@@ -256,7 +271,8 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize(("more", "code"), REFUSED.values(), ids=REFUSED)
-def test_nothing_is_said_or_kept_with(mx: Home, more: dict[str, object], code: str) -> None:
+def test_nothing_is_said_or_kept_with(still: Home, more: dict[str, object], code: str) -> None:
+    mx = still
     to = more.get("to", ("us:liaison",))
     assert code_of(lambda: mx.say(b"words", **{**more, "to": to})) == code  # type: ignore[arg-type]
     assert mx.size() == 0
@@ -276,8 +292,9 @@ def test_nothing_is_said_or_kept_with(mx: Home, more: dict[str, object], code: s
     ],
 )
 def test_a_body_that_is_not_as_announced_is_refused_and_nothing_kept(
-    mx: Home, body: Attachment, code: str
+    still: Home, body: Attachment, code: str
 ) -> None:
+    mx = still
     assert code_of(lambda: mx.say(bodies=(body,))) == code
     good = Attachment(io.BytesIO(b"good"), 4)
     body.file.seek(0)
