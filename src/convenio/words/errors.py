@@ -132,6 +132,7 @@ HAPPENED: Final[dict[str, str]] = {
     "control.fault": "The node could not make sense of the request ({kind}).",
     "control.lost": "The node went away before it answered; whether it acted is not known.",
     "control.no_node": "No node is running in this directory.",
+    "control.request": "The node could not read the request.",
     "cosign.bad_signature": "A countersignature by {key} is not valid.",
     "cosign.key_type": "A countersigning key is of a kind we do not know ({type}).",
     "cosign.not_checkpoint": "{key} countersigned something that is not a checkpoint.",
@@ -446,7 +447,6 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "It stays sealed. Ask for a file made with the usual setting.": ("age.work_factor",),
     "The lines before it are said; nothing from it on. Correct it and give the "
     "whole batch again.": ("batch.line",),
-    "Give it a “web_port” in node.toml and start it again.": ("people.no_pages",),
     "Nothing is lost. Give “./run bench” in the source directory.": ("bench.absent",),
     "Its record and proof are kept. It may still come; the log of this node says what it lacks.": (
         "blob.absent",
@@ -501,6 +501,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "command.argument",
         "command.unknown",
         "control.fault",
+        "control.request",
     ),
     "Nothing was started and nothing changed. Correct the settings file of the node.": (
         "config.bad_value",
