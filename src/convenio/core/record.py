@@ -179,17 +179,17 @@ def parse_header(text: bytes) -> Header:
         raise MalformedError("record.missing_field") from error
     return Header(  # in the order of its fields: keywords take their time
         _match(id_, "id", "record.id"),
-        _match(ch, "hash", "record.ch"),
+        _word(ch, "hash", "record.ch"),
         _number(gen, 1, 2**31, "record.gen"),
-        _match(kind, "type", "record.type"),
-        cast(PartyId, _match(sender, "party", "record.from")),
+        _word(kind, "type", "record.type"),
+        cast(PartyId, _word(sender, "party", "record.from")),
         _addresses(to, "record.to"),
         _authors(by),
         _number(at, 0, canon.MAX_INTEGER, "record.at"),
         _seen(seen),
-        _match(value["inst"], "hash", "record.inst") if "inst" in value else "",
+        _word(value["inst"], "hash", "record.inst") if "inst" in value else "",
         _match(value["case"], "hash", "record.case") if "case" in value else "",
-        _match(value["act"], "code", "record.act") if "act" in value else "",
+        _word(value["act"], "code", "record.act") if "act" in value else "",
         _number(value["due_in"], 1, MAX_DUE_S, "record.due_in") if "due_in" in value else 0,
         _caveat(value["cav"]) if "cav" in value else "",
         _bodies(value["bodies"]) if "bodies" in value else (),
@@ -230,13 +230,31 @@ def _list(value: Json, low: int, high: int, code: str) -> list[Json]:
     return value
 
 
+# The same few desks write to each other all the time, in the same channel: what was found good is
+# remembered. Nothing but strings and tuples of strings is ever found good.
+
+
+def _word(value: Json, rule: str, code: str) -> str:
+    if type(value) is not str:
+        raise MalformedError(code)
+    return _good_word(value, rule, code)
+
+
 def _addresses(value: Json, code: str) -> tuple[Address, ...]:
-    return _address_row(_strings(_list(value, 0, MAX_RECIPIENTS, code), code), code)
+    return _good_addresses(_strings(_list(value, 0, MAX_RECIPIENTS, code), code), code)
 
 
-# The same few desks and authors write to each other all the time.
+def _authors(value: Json) -> tuple[str, ...]:
+    return _good_authors(_strings(_list(value, 1, MAX_SIGNERS, "record.by"), "record.by"))
+
+
 @lru_cache(maxsize=256)
-def _address_row(found: tuple[str, ...], code: str) -> tuple[Address, ...]:
+def _good_word(value: str, rule: str, code: str) -> str:
+    return _match(value, rule, code)
+
+
+@lru_cache(maxsize=256)
+def _good_addresses(found: tuple[str, ...], code: str) -> tuple[Address, ...]:
     for item in found:
         _match(item, "address", code)
     if any(a >= b for a, b in pairwise(found)):
@@ -244,12 +262,8 @@ def _address_row(found: tuple[str, ...], code: str) -> tuple[Address, ...]:
     return cast(tuple[Address, ...], found)
 
 
-def _authors(value: Json) -> tuple[str, ...]:
-    return _author_row(_strings(_list(value, 1, MAX_SIGNERS, "record.by"), "record.by"))
-
-
 @lru_cache(maxsize=256)
-def _author_row(names: tuple[str, ...]) -> tuple[str, ...]:
+def _good_authors(names: tuple[str, ...]) -> tuple[str, ...]:
     for item in names:
         _match(item, "author", "record.by")
     if len(set(names)) != len(names):
@@ -269,7 +283,7 @@ def _seen(value: Json) -> dict[PartyId, tuple[int, str]]:
         raise MalformedError("record.seen")
     seen = {}
     for party, pair in value.items():
-        _match(party, "party", "record.seen")
+        _word(party, "party", "record.seen")
         size, root = _list(pair, 2, 2, "record.seen")
         seen[cast(PartyId, party)] = (
             _number(size, 1, canon.MAX_INTEGER, "record.seen"),
