@@ -41,7 +41,7 @@ def test_one_member_cannot_take_the_upload_places_of_the_others(three: World) ->
 def test_what_lacks_is_not_claimed_by_way_of_a_third_party_that_has_seen_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More is lacking than one `received.v1` can name, and the one named has the other before it."""
+    """More lacks than one `received.v1` can name, and the one named has the other in its past."""
     monkeypatch.setattr(folding, "MAX_LACKING", 1)
     with world(tmp_path, ("mx", "us", "gt")) as made:
         mx, us, gt = made.homes

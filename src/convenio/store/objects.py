@@ -66,7 +66,7 @@ class BlobStore(Protocol):
         """The chunk is staged; when it is the last, the blob is there. Returns the new offset.
 
         A blob that is there already takes nothing more: the answer is `total`. One that comes in
-        one piece is not staged: neither others' uploads nor what others staged of it are in its way.
+        one piece is not staged: neither others' uploads nor what they staged of it are in its way.
         Raises:  ConflictError: blob.offset, with `offset` where to go on ·
                  UnverifiedError: blob.hash_differs, all that was staged is dropped ·
                  RefusedError: blob.too_large · blob.beyond_total · blob.chunk_size ·
