@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from django.http import HttpRequest
+
 from convenio.core.errors import UnavailableError
 from convenio.node.control import Answer, ControlClient
+from convenio.words import Words
 
 PATIENCE_S: Final = 60
 
@@ -53,3 +56,10 @@ class Asking:
         if self.viewer.person:
             args["as"] = self.viewer.person
         return self.call(do, files=files, **args)
+
+
+class PageRequest(HttpRequest):
+    """What a request carries once it has come through the middleware."""
+
+    words: Words
+    asking: Asking

@@ -1,4 +1,4 @@
-"""What happens to every request: bounds, headers, language, who is asking, and errors into pages."""
+"""What happens to every request: headers, bounds, language, who is asking, errors into pages."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from convenio.core.errors import ConvenioError
-from convenio.web.asking import Asking
+from convenio.web.asking import Asking, PageRequest
 from convenio.web.site import MAX_FORM_BYTES, Site
 from convenio.web.views import errors
-from convenio.words import LANGUAGES, Words
+from convenio.words import LANGUAGES
 
 Handler = Callable[[HttpRequest], HttpResponse]
 MAX_UPLOAD_BYTES: Final = 64 << 20
@@ -34,13 +34,6 @@ HEADERS: Final = {
 
 def site() -> Site:
     return cast(Site, settings.SITE)
-
-
-class PageRequest(HttpRequest):
-    """What a request carries once it has come through here."""
-
-    words: Words
-    asking: Asking
 
 
 class Headers:

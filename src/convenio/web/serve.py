@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     _Arbiter(_Application(f"{ADDRESS}:{given.port}", load), given.parent).run()
 
 
-class _Application(BaseApplication):  # type: ignore[misc]
+class _Application(BaseApplication):
     """What gunicorn asks of an application. The arbiter never loads it, only the worker does."""
 
     def __init__(self, bind: str, load: Callable[[], Any]) -> None:
@@ -86,7 +86,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
         return self._load()
 
 
-class _Arbiter(Arbiter):  # type: ignore[misc]
+class _Arbiter(Arbiter):
     """Gunicorn's own, which also ends when its parent is another process than it was."""
 
     def __init__(self, app: BaseApplication, parent: int) -> None:

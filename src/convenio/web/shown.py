@@ -1,4 +1,4 @@
-"""What pages show, as plain dictionaries made of the node's answers: no model reaches a template."""
+"""What pages show: plain dictionaries made of the node's answers. No model reaches a template."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from django.http import HttpRequest
 
 from convenio.node.control import Answer
 from convenio.web import wording
-from convenio.web.asking import Asking
-from convenio.web.middleware import PageRequest, site
+from convenio.web.asking import Asking, PageRequest
+from convenio.web.middleware import site
 from convenio.words import Words
 
 Shown = dict[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -14,10 +15,12 @@ from typing import Any, Final
 import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import got_request_exception
 
 from convenio.node.config import read_config
 from convenio.words import Words
 
+_log = logging.getLogger("convenio.pages")
 HERE: Final = Path(__file__).resolve().parent
 MAX_FORM_BYTES: Final = 64 * 1024
 HUES: Final = 6  # party colours in style.css
@@ -88,6 +91,12 @@ def configure(site: Site) -> None:
     """Django serves this site from now on."""
     settings.configure(**django_settings(site))
     django.setup(set_prefix=False)
+    logging.getLogger("django").setLevel(logging.CRITICAL)  # it would write addresses, with secrets
+    got_request_exception.connect(_log_fault)
+
+
+def _log_fault(**_: object) -> None:
+    _log.exception("page_fault")
 
 
 def django_settings(site: Site) -> dict[str, Any]:

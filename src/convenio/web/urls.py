@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from convenio.web.views import errors, records, signin, start, trust, verify
 
 
-class Hex:
-    """64 hex digits: a leaf hash, or a secret of a link."""
+class Hex(StringConverter):
+    """64 hex digits: a leaf hash, or the secret of a link."""
 
-    regex: Final = "[0-9a-f]{64}"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
+    regex = "[0-9a-f]{64}"
 
 
-class Name(Hex):
+class Name(StringConverter):
     """What channels and parties are called."""
 
-    regex: Final = "[a-z][a-z0-9-]{0,39}"
+    regex = "[a-z][a-z0-9-]{0,39}"
 
 
 register_converter(Hex, "hex")

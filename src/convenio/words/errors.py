@@ -106,6 +106,7 @@ HAPPENED: Final[dict[str, str]] = {
     "channel.frozen": "The channel {channel} is frozen: a party has signed two histories.",
     "channel.incomplete": "Not all parties have signed the charter of {channel} yet.",
     "channel.name_taken": "Another channel here is already called {channel}.",
+    "channel.nonce_taken": "Another channel here already uses the logs that this charter names.",
     "channel.not_ours": "The charter of {channel} does not name this node's party.",
     "channel.other_card": "The charter of {channel} holds a card of ours that is not this node's.",
     "channel.roots": "Of {needed} root keys needed, {given} were given.",
@@ -132,6 +133,7 @@ HAPPENED: Final[dict[str, str]] = {
     "control.fault": "The node could not make sense of the request ({kind}).",
     "control.lost": "The node went away before it answered; whether it acted is not known.",
     "control.no_node": "No node is running in this directory.",
+    "control.request": "The node could not read the request.",
     "cosign.bad_signature": "A countersignature by {key} is not valid.",
     "cosign.key_type": "A countersigning key is of a kind we do not know ({type}).",
     "cosign.not_checkpoint": "{key} countersigned something that is not a checkpoint.",
@@ -190,6 +192,7 @@ HAPPENED: Final[dict[str, str]] = {
     "init.exists": "There is already something in {directory}.",
     "instrument.unknown": "The charter uses an instrument that this program lacks ({hash}).",
     "keys.format": "This is not a key file of ours, or it is damaged.",
+    "keys.other_node": "The key file is not that of this node's card.",
     "merkle.edge": "The stored summary of the log is damaged.",
     "merkle.hash_length": "A hash in the proof has the wrong length.",
     "merkle.proof_length": "The proof has the wrong number of hashes ({expected} were expected).",
@@ -212,6 +215,7 @@ HAPPENED: Final[dict[str, str]] = {
     "mirrorwire.too_long": "The request is longer than {max_bytes} bytes.",
     "node.failed": "A part of the node stopped working, so the node stopped as a whole.",
     "node.fault": "Something unexpected failed inside the node ({kind}).",
+    "node.incomplete": "The file {file} of this node is missing or cannot be read.",
     "node.pages": "The node's pages stopped working, so the node stopped as a whole.",
     "node.running": "A node is already running on {directory}.",
     "node.stopping": "The node is stopping.",
@@ -336,10 +340,7 @@ HAPPENED: Final[dict[str, str]] = {
     "serve.failed": "The node's door to its partners did not open.",
     "serve.tls": "The node's certificate or its key cannot be used.",
     "signin.ended": "This session is over.",
-    "signin.link": (
-        "This sign-in link is not known here: it was used, it is older than 15 minutes, or the "
-        "node was started anew."
-    ),
+    "signin.link": "This sign-in link is not valid, was used, or is too old.",
     "split.format": "This is not a proof of two histories, or it is damaged.",
     "split.no_contradiction": "The two checkpoints do not contradict each other.",
     "store.absent": "The node's database is not where it should be.",
@@ -445,13 +446,8 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "age.wrong_passphrase",
     ),
     "It stays sealed. Ask for a file made with the usual setting.": ("age.work_factor",),
-    "Ask for a new link where you got this one.": ("signin.link",),
-    "Sign in again.": ("signin.ended",),
-    "Open it from the record's page.": ("open.sealed",),
-    "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "The lines before it are said; nothing from it on. Correct it and give the "
     "whole batch again.": ("batch.line",),
-    "Give it a “web_port” in node.toml and start it again.": ("people.no_pages",),
     "Nothing is lost. Give “./run bench” in the source directory.": ("bench.absent",),
     "Its record and proof are kept. It may still come; the log of this node says what it lacks.": (
         "blob.absent",
@@ -506,6 +502,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "command.argument",
         "command.unknown",
         "control.fault",
+        "control.request",
     ),
     "Nothing was started and nothing changed. Correct the settings file of the node.": (
         "config.bad_value",
@@ -571,12 +568,18 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "peer.unsigned",
     ),
     "Nothing was touched. Choose an empty directory.": ("init.exists",),
+    "The node did not start and nothing changed. Put back the key file that was made with it.": (
+        "keys.other_node",
+    ),
     "Everything accepted until now is kept. Look at the node's log, then start it again.": (
         "node.failed",
         "node.pages",
     ),
     "Everything accepted until now is kept. Look at the node's log and report the code.": (
         "node.fault",
+    ),
+    "The node did not start and nothing changed. Put the file back, or see who may read it.": (
+        "node.incomplete",
     ),
     "Nothing changed. Use the node that runs, or stop it first.": ("node.running",),
     "Everything accepted until now is kept. Give the command again when the node is running.": (
@@ -589,6 +592,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "verify.no_keys",
     ),
     "It stays sealed. Open it with “convenio open”.": ("open.sealed",),
+    "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "Nothing was opened and nothing changed. Name a file with one line of text.": (
         "passphrase.file",
     ),
@@ -603,6 +607,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "people.exists",
         "people.name",
         "people.role",
+    ),
+    "Nothing changed. Give it a port for pages in its settings file and start it again.": (
+        "people.no_pages",
     ),
     "It is not a receipt yet. Wait for the partner's countersignature and try again.": (
         "policy.quorum",

@@ -19,6 +19,7 @@ from convenio.core.errors import (
     UnavailableError,
     UnverifiedError,
 )
+from convenio.web.asking import PageRequest
 from convenio.words import N_, Words
 
 _STATUS: Final = (
@@ -70,8 +71,8 @@ def forbidden(request: HttpRequest, exception: object = None) -> HttpResponse:  
 def forged(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
     """A form that was not sent from a page of ours, or whose page is too old."""
     said = N_(
-        "The form did not come from a page of this node, or the page was open for too long. Nothing "
-        "changed. Go back, load the page anew and send it again."
+        "The form did not come from a page of this node, or the page was open for too long. "
+        "Nothing changed. Go back, load the page anew and send it again."
     )
     return _page(request, 403, _HEADINGS[403], _words(request).text(said))
 
@@ -111,6 +112,7 @@ def _page(
 
 def _words(request: HttpRequest) -> Words:
     """In English if the error came before anybody looked at the request."""
+    page = cast(PageRequest, request)
     if not hasattr(request, "words"):
-        request.words = Words("en")
-    return cast(Words, request.words)
+        page.words = Words("en")
+    return page.words

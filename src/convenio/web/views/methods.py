@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -20,8 +19,7 @@ def allow(*methods: str) -> Callable[[View[R, P]], View[R, P]]:
     known = {*methods, "HEAD"} if "GET" in methods else set(methods)
 
     def wrap(view: View[R, P]) -> View[R, P]:
-        @functools.wraps(view)
-        def guarded(request: R, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: R, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if request.method not in known:
                 return errors.not_allowed(request, ", ".join(sorted(known)))
             return view(request, *args, **kwargs)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
-from pathlib import Path
-from typing import Any, BinaryIO, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Final, cast
 
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
@@ -13,11 +15,13 @@ from django.shortcuts import render
 from convenio.core.errors import ConvenioError, RefusedError, UnverifiedError
 from convenio.node.control import Answer
 from convenio.web import shown, wording
-from convenio.web.middleware import PageRequest, site
+from convenio.web.asking import PageRequest
+from convenio.web.middleware import site
 from convenio.web.shown import Channel, Shown
 from convenio.web.views.methods import allow
 
 PAGE: Final = 25
+SCRATCH: Final = "scratch"
 MAX_SHOWN_BYTES: Final = 256 * 1024  # of a text on a page; more is for downloading
 MAX_PURPOSE: Final = 500
 _MARK: Final = re.compile(r"[0-9]{1,15}\.[a-z0-9]{2,16}\.[0-9]{1,15}", re.ASCII)
@@ -67,13 +71,15 @@ def open_sealed(request: PageRequest, leaf: str, part: int) -> HttpResponseBase:
     """A sealed content, once its reader has said what for. The node writes that down first."""
     if request.method != "POST":
         return HttpResponseRedirect(f"/records/{leaf}")
+    _require_person(request)
     purpose = " ".join(request.POST.get("purpose", "").split())
     if not 3 <= len(purpose) <= MAX_PURPOSE:
         return _record_page(request, leaf, faulty=part, typed=purpose[:MAX_PURPOSE])
-    out = _scratch()
-    label = request.asking.ask("open", record=leaf, part=part, reason=purpose, files=[out.fileno()])
-    if "save" in request.POST or not (text := _text(out, label)):
-        return _download(out, label, f"{leaf[:16]}-{part}")
+    with _scratch() as out:
+        args: Answer = {"record": leaf, "part": part, "reason": purpose}
+        label = request.asking.ask("open", files=[out.fileno()], **args)
+        if "save" in request.POST or not (text := _text(out, label)):
+            return _download(out, label, f"{leaf[:16]}-{part}")
     opened = {"part": part, "text": text, "lang": label["lang"], "purpose": purpose}
     return _record_page(request, leaf, opened=opened)
 
@@ -81,17 +87,18 @@ def open_sealed(request: PageRequest, leaf: str, part: int) -> HttpResponseBase:
 @allow("GET")
 def content(request: PageRequest, leaf: str, part: int) -> HttpResponseBase:
     """A content that is plain to the channel, to be saved."""
-    out = _scratch()
-    label = request.asking.ask("web.read", record=leaf, part=part, files=[out.fileno()])
-    return _download(out, label, f"{leaf[:16]}-{part}")
+    with _scratch() as out:
+        label = request.asking.ask("web.read", record=leaf, part=part, files=[out.fileno()])
+        return _download(out, label, f"{leaf[:16]}-{part}")
 
 
 @allow("GET")
 def receipt(request: PageRequest, leaf: str, party: str) -> HttpResponseBase:
     """The proof that a member holds the record, as a file other programs read too."""
-    out = _scratch()
-    request.asking.ask("receipt", record=leaf, party=party, files=[out.fileno()])
-    return _attachment(out, f"{leaf[:16]}.{party}.tlog-proof", "application/octet-stream")
+    with _scratch() as out:
+        request.asking.ask("receipt", record=leaf, party=party, files=[out.fileno()])
+        name = f"{leaf[:16]}.{party}.tlog-proof"
+        return _attachment(out, name, "application/octet-stream")
 
 
 @allow("GET", "POST")
@@ -99,9 +106,16 @@ def bundle(request: PageRequest, leaf: str) -> HttpResponseBase:
     """The record with all that is needed to check it, without its contents. It is on record."""
     if request.method != "POST":
         return HttpResponseRedirect(f"/records/{leaf}")
-    out = _scratch()
-    request.asking.ask("bundle", records=[leaf], with_bodies=False, files=[out.fileno()])
-    return _attachment(out, f"{leaf[:16]}.zip", "application/zip")
+    _require_person(request)
+    with _scratch() as out:
+        request.asking.ask("bundle", records=[leaf], with_bodies=False, files=[out.fileno()])
+        return _attachment(out, f"{leaf[:16]}.zip", "application/zip")
+
+
+def _require_person(request: PageRequest) -> None:
+    """What is written down needs somebody who did it; for a stranger there is nothing here."""
+    if not request.asking.viewer.person:
+        raise Http404
 
 
 # --- the page of one record ----------------------------------------------------------------------
@@ -194,11 +208,11 @@ def _plain(request: PageRequest, leaf: str, part: int) -> Shown:
 # --- files ---------------------------------------------------------------------------------------
 
 
-def _scratch() -> BinaryIO:
-    """A file without a name, in the node's own folder: what is opened is not in anybody's /tmp."""
-    folder: Path = site().directory / "scratch"
-    file: Any = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the response closes it
-    return file
+@contextmanager
+def _scratch() -> Iterator[BinaryIO]:
+    """A file without a name in the node's own folder; what is opened is in nobody's /tmp."""
+    with tempfile.TemporaryFile(dir=site().directory / SCRATCH) as file:
+        yield cast(BinaryIO, file)
 
 
 def _text(file: BinaryIO, label: Answer) -> str:
@@ -221,6 +235,7 @@ def _download(file: BinaryIO, label: Answer, plain_name: str) -> FileResponse:
 
 def _attachment(file: BinaryIO, name: str, media: str) -> FileResponse:
     file.seek(0)
-    response = FileResponse(file, as_attachment=True, filename=name, content_type=media)
+    kept = os.fdopen(os.dup(file.fileno()), "rb")  # the response closes it when it is sent
+    response = FileResponse(kept, as_attachment=True, filename=name, content_type=media)
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return response

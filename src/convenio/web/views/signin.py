@@ -6,7 +6,8 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 from convenio.core.errors import RefusedError
-from convenio.web.middleware import PageRequest, site
+from convenio.web.asking import PageRequest
+from convenio.web.middleware import site
 from convenio.web.views.methods import allow
 
 

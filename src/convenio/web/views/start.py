@@ -8,7 +8,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from convenio.web import asked
-from convenio.web.middleware import YEAR_S, PageRequest, site
+from convenio.web.asking import PageRequest
+from convenio.web.middleware import YEAR_S, site
 from convenio.web.shown import channels
 from convenio.web.views.methods import allow
 

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from convenio.web import shown
-from convenio.web.middleware import PageRequest
+from convenio.web.asking import PageRequest
 from convenio.web.views.methods import allow
 
 

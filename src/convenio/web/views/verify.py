@@ -14,7 +14,8 @@ from django.shortcuts import render
 from convenio.core.errors import ConvenioError, UnavailableError
 from convenio.core.trust import MAX_TRUST_BYTES
 from convenio.web import verdict
-from convenio.web.middleware import MAX_UPLOAD_BYTES, PageRequest, site
+from convenio.web.asking import PageRequest
+from convenio.web.middleware import MAX_UPLOAD_BYTES, site
 from convenio.web.shown import Shown
 from convenio.web.views.methods import allow
 from convenio.words import N_
@@ -27,7 +28,7 @@ _slots: Final = threading.BoundedSemaphore(MAX_AT_ONCE)
 def verify(request: PageRequest) -> HttpResponse:
     """The form; below it, after a file was sent, what checking it came to."""
     context: Shown = {"max_mib": MAX_UPLOAD_BYTES >> 20, "typed": ""}
-    if request.method == "GET" or request.method == "HEAD":
+    if request.method != "POST":
         return render(request, "verify.html", context)
     given = request.FILES.get("given")
     context["typed"] = request.POST.get("trust", "")[:400].strip()
@@ -52,7 +53,7 @@ def _trust(request: PageRequest, typed: str) -> bytes | str | None:
     return typed or None
 
 
-def _check(given: UploadedFile, trust: bytes | str | None) -> Any:
+def _check(given: UploadedFile[Any], trust: bytes | str | None) -> Any:
     """The file alone in a folder of its own, so that nothing else can speak for it."""
     from convenio.node import verify as door  # noqa: PLC0415 - much of core, for the one who asks
 

@@ -1,0 +1,126 @@
+"""The pages' process: it starts beside a node, answers, and never outlives who started it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.conftest import ROOT
+from tests.support.pair import Pair, free_port
+
+from convenio.web.serve import command
+
+START_S = 20
+MAX_RSS_KIB = 130 * 1024
+
+
+def answer(port: int, path: str = "/", host: str = "mx.localhost") -> tuple[int, str]:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as link:
+        link.request("GET", path, headers={"Host": f"{host}:{port}"})
+        got = link.getresponse()
+        return got.status, got.read().decode()
+
+
+def listening(port: int) -> bool:
+    try:
+        answer(port)
+    except OSError:
+        return False
+    return True
+
+
+def until(ready: object, seconds: float = START_S) -> None:
+    end = time.monotonic() + seconds
+    while not ready():  # type: ignore[operator]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False
+    )
+    return [int(each) for each in listed.stdout.split()]
+
+
+@pytest.fixture
+def served(pair: Pair) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    port = free_port()
+    process = subprocess.Popen(command(pair.mx.path, port))
+    try:
+        until(lambda: listening(port))
+        yield process, port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_it_answers_and_stops_when_told(
+    served: tuple[subprocess.Popen[bytes], int], pair: Pair
+) -> None:
+    process, port = served
+    status, page = answer(port)
+    assert status == 200
+    assert "Node: Mexico" in page
+    assert answer(port, host="us.localhost")[0] == 400
+    assert answer(port, "/nowhere")[0] == 404
+    process.terminate()
+    assert process.wait(10) == 0
+    assert not listening(port)
+
+
+def test_it_is_small(served: tuple[subprocess.Popen[bytes], int]) -> None:
+    process, port = served
+    for path in ("/", "/channels", "/verify", "/channels/public"):
+        assert answer(port, path)[0] == 200
+    sizes = [rss_kib(pid) for pid in (process.pid, *children(process.pid))]
+    assert len(sizes) == 2
+    assert sum(sizes) < MAX_RSS_KIB, sizes
+
+
+def rss_kib(pid: int) -> int:
+    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=True)
+    return int(shown.stdout)
+
+
+def test_it_ends_when_its_parent_is_killed(pair: Pair) -> None:
+    port = free_port()
+    program = (
+        "import subprocess, sys, time; from pathlib import Path;"
+        "from convenio.web.serve import command;"
+        f"subprocess.Popen(command(Path({str(pair.mx.path)!r}), {port})); time.sleep(600)"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    parent = subprocess.Popen([sys.executable, "-c", program], env=environ)
+    until(lambda: listening(port))
+    (arbiter,) = children(parent.pid)
+    workers = children(arbiter)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait(10)
+    until(lambda: not listening(port))
+    until(lambda: not any(alive(pid) for pid in (arbiter, *workers)))
+
+
+def alive(pid: int) -> bool:
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
+    return bool(shown.stdout.strip()) and not shown.stdout.startswith(b"Z")
+
+
+def test_the_command_names_the_module_and_the_node() -> None:
+    line = command(Path("/x"), 8471, "mx.localhost")
+    assert line[1:7] == ["-m", "convenio.web.serve", "/x", "8471", "--host", "mx.localhost"]
+    assert line[7:] == ["--parent", str(os.getpid())]
+
+
+def test_django_comes_only_with_the_worker() -> None:
+    program = "import sys, convenio.web.serve; sys.exit('django' in sys.modules)"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environ)
