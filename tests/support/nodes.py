@@ -18,8 +18,10 @@ from tests.support.partners import free_port
 
 from convenio.api.partner import PartnerApiConfig, partner_app
 from convenio.api.serve import PartnerServer, serve_partner
+from convenio.core.fold import FOLD_VERSION
+from convenio.core.note import Ed25519Signer
 from convenio.core.trust import Charter, Quota, SignedCharter, Text, fingerprint, propose_charter
-from convenio.node import channels as channels_module
+from convenio.node.channels import QUOTA, TYPES
 from convenio.node.config import FILE_NAME, read_config
 from convenio.node.keys import open_root
 from convenio.node.records import Found, State
@@ -115,7 +117,7 @@ class Home:
     def card(self) -> bytes:
         return (self.path / CARD).read_bytes()
 
-    def roots(self) -> list[object]:
+    def roots(self) -> list[Ed25519Signer]:
         return [
             open_root((self.path / ROOTS / f"root-{n}.age").read_bytes(), ROOT_PASSPHRASE)
             for n in (1, 2)
@@ -123,15 +125,18 @@ class Home:
 
     # --- what people do ---
 
-    def say(self, text: bytes | str = b"hello", to: Sequence[str] = (), **more: object) -> Accepted:
+    def say(
+        self, text: bytes | str = b"hello", to: Sequence[str] | None = None, **more: object
+    ) -> Accepted:
         """A statement by Ana, sealed to `to`; to the other party's liaison desk unless told."""
         content = text.encode() if isinstance(text, str) else text
         body = Attachment(io.BytesIO(content), len(content))
+        other = f"{'us' if self.party == 'mx' else 'mx'}:liaison"
         saying = Saying(
             channel=CHANNEL,
             type="statement.v1",
             id="",
-            to=tuple(to) or (f"{'us' if self.party == 'mx' else 'mx'}:liaison",),
+            to=(other,) if to is None else tuple(to),
             bodies=(body,),
         )
         return self.node.speaking.say(OFFICER, replace(saying, **more))  # type: ignore[arg-type]
@@ -264,17 +269,17 @@ def agree(homes: Sequence[Home], **terms: object) -> SignedCharter:
         title=Text("Bicentennial Framework", "Entendimiento Bicentenario"),
         access="members",
         purpose="cooperation",
-        fold=channels_module.FOLD,
-        types=channels_module.TYPES,
+        fold=FOLD_VERSION,
+        types=TYPES,
         instruments={},
-        quota=channels_module.QUOTA,
+        quota=QUOTA,
         parties=tuple(node.card for node in nodes),
         at=int(first.clock()),
     )
     charter = replace(charter, **terms)  # type: ignore[arg-type]
-    signed = propose_charter(charter, *first.roots())  # type: ignore[arg-type]
+    signed = propose_charter(charter, *first.roots())
     for home in others:
-        signed = home.node.channels.accept(KEEPER, signed.note.encode(), home.roots())  # type: ignore[arg-type]
+        signed = home.node.channels.accept(KEEPER, signed.note.encode(), home.roots())
     for home in homes:
         home.node.channels.accept(KEEPER, signed.note.encode(), [])
     return signed

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from tests.property.channel import DESKS, Channel
 
-from convenio.core.fit import Fit, LogState, Rules, Unfit, judge
+from convenio.core.fit import Fit, LogState, Rules, Unfit, judge, open_entries
 from convenio.core.note import Ed25519Signer, parse_note, sign_note
 from convenio.core.record import Header, PartyId, sign_record
 
@@ -21,23 +21,28 @@ def header(**fields: object) -> Header:
     return replace(CHANNEL.header(MX, 1, 100), **fields)  # type: ignore[arg-type]
 
 
-def verdict(entry: bytes, state: LogState | None = None, *, verified: bool = False) -> str:
+def judged(entry: bytes, state: LogState, *, verified: bool = False) -> Fit | Unfit:
     member = CHANNEL.rules.members[0]
-    found = judge(entry, member, state or LogState(), CHANNEL.rules, verified=verified)
+    (opened,) = open_entries([entry], member.authors, verified=verified)
+    return judge(opened, member, state, CHANNEL.rules)
+
+
+def verdict(entry: bytes, state: LogState | None = None, *, verified: bool = False) -> str:
+    found = judged(entry, state or LogState(), verified=verified)
     return found.code if isinstance(found, Unfit) else "fit"
 
 
 def after(*headers: Header) -> LogState:
     state = LogState()
     for each in headers:
-        found = judge(CHANNEL.sign(each), CHANNEL.rules.members[0], state, CHANNEL.rules)
+        found = judged(CHANNEL.sign(each), state)
         assert isinstance(found, Fit)
         state.take(found)
     return state
 
 
 def test_a_good_record_is_fit_and_gives_its_header() -> None:
-    found = judge(CHANNEL.sign(header()), CHANNEL.rules.members[0], LogState(), CHANNEL.rules)
+    found = judged(CHANNEL.sign(header()), LogState())
     assert isinstance(found, Fit)
     assert found.header == header()
 
@@ -116,15 +121,18 @@ def test_time_may_stand_still_in_a_log_but_not_go_back() -> None:
 
 
 def test_the_same_text_counts_once_though_it_is_signed_anew() -> None:
-    state = after(header(at=100), header(at=100, id="2" * 32))
-    assert verdict(CHANNEL.sign(header(at=100)), state) == "fold.again"
+    three = [header(at=100, id=number * 32) for number in "123"]
+    for each in three:
+        assert verdict(CHANNEL.sign(each), after(*three)) == "fold.again"
+    assert verdict(CHANNEL.sign(header(at=100, id="4" * 32)), after(*three)) == "fit"
     later = after(header(at=100), header(at=101, id="3" * 32))
     assert verdict(CHANNEL.sign(header(at=100)), later) == "fold.at"
 
 
 def test_only_texts_of_the_last_time_are_remembered() -> None:
     many = [header(at=at, id=f"{at:032x}") for at in range(100, 150)]
-    assert len(after(*many, header(at=149)).texts) == 2
+    assert len(after(*many).texts) == 0
+    assert len(after(*many, header(at=149)).texts) == 1
 
 
 def test_a_text_that_was_unfit_may_be_said_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -392,3 +393,36 @@ def test_seen_without_an_entry_leaves_out_what_has_it_in_its_past() -> None:
     fold = logs.all()
     assert {p: size for p, (size, _) in fold.seen(CA).items()} == {MX: 2, US: 2}
     assert {p: s for p, (s, _) in fold.seen(CA, without=[second]).items()} == {MX: 1, US: 1}
+
+
+# --- many at a time ---
+
+
+def test_many_at_a_time_fold_as_one_by_one() -> None:
+    logs = Logs()
+    for number in range(200):
+        logs.say(US if number % 3 == 1 else MX, number)
+    logs.put(MX, b"junk")
+    logs.say(MX, 300)
+    fold = logs.all()
+    bulk = logs.new_fold()
+    folded = bulk.feed_all(US, 0, logs.logs[US])
+    assert folded == [], "they wait for the other log"
+    folded += bulk.feed_all(MX, 0, logs.logs[MX][:100])
+    folded += bulk.feed_all(MX, 50, logs.logs[MX][50:])
+    assert bulk.cut() == fold.cut()
+    assert bulk.unfit(MX) == fold.unfit(MX) == {133: "note.no_signature"}
+    assert len(folded) == 201
+    assert all(bulk.past(each.place) == fold.past(each.place) for each in folded)
+    assert all(not bulk.before(b.place, a.place) for a, b in pairwise(folded))
+
+
+def test_what_was_judged_before_is_taken_over_in_bulk() -> None:
+    logs = Logs()
+    for number in range(10):
+        logs.say(MX, number)
+    spoilt = [entry[:-10] + b"AAAAAAAA=\n" for entry in logs.logs[MX]]
+    logs.fold.feed_all(MX, 0, spoilt[:5], verified=True, unfit={1: "fold.at", 2: "fold.at"})
+    logs.fold.feed_all(MX, 5, spoilt[5:])
+    codes = {1: "fold.at", 2: "fold.at", **dict.fromkeys(range(5, 10), "fold.signature")}
+    assert logs.fold.unfit(MX) == codes

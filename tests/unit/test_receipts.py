@@ -12,7 +12,14 @@ from tests.support.world import START, World, fixed
 
 from convenio.core.bundle import parse_disclosed
 from convenio.core.checkpoint import parse_signed_checkpoint
-from convenio.core.errors import ConvenioError, MalformedError, RefusedError, UnavailableError
+from convenio.core.errors import (
+    ConvenioError,
+    MalformedError,
+    RefusedError,
+    SignatureError,
+    UnavailableError,
+)
+from convenio.core.note import SignatureLine, parse_signature_lines
 from convenio.core.policy import parse_policy
 from convenio.core.proof import parse_proof, verify_proof
 from convenio.core.record import Header, PartyId, parse_header, parse_record
@@ -95,6 +102,19 @@ def test_of_two_cosignatures_the_flagged_one_is_not_shown(world: World) -> None:
     receipt = parse_proof(world.members["mx"].receipts.receipt(found, US))
     verified = verify_proof(receipt, found.leaf, parse_policy(policy(found.log, (US,))))
     assert verified.cosigned_at == {"us-mirror": START + 50}
+
+
+def test_a_receipt_that_would_not_hold_is_not_given(world: World) -> None:
+    """A row of the store was damaged: that is noticed here, not by whoever is shown the receipt."""
+    found = world.say("mx", "one", to=("us:liaison",))
+    world.deliver("mx", "us")
+    for each in world.members["mx"].store._log(found.log.origin).cosigned:
+        if each.name.endswith("/mirror"):
+            (line,) = parse_signature_lines(each.line, 8192)
+            wrong = SignatureLine(line.name, line.key_id, line.signature[:-1] + b"x")
+            object.__setattr__(each, "line", wrong.encode())
+    with pytest.raises(SignatureError, match=r"cosign\.bad_signature"):
+        world.members["mx"].receipts.receipt(found, US)
 
 
 def test_a_receipt_needs_the_logs_own_lines_of_that_size(world: World) -> None:

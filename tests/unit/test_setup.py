@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.nodes import NOW, PASSPHRASE, ROOT_PASSPHRASE, Clock, setup_of
@@ -19,8 +20,8 @@ from convenio.node.keys import open_keys, open_root
 from convenio.node.wiring import Directory, Node, system_random
 
 
-def make(path: Path, rng: Callable[[int], bytes] = system_random, **more: object) -> None:
-    made = replace(setup_of("mx", 8000), **more)  # type: ignore[arg-type]
+def make(path: Path, rng: Callable[[int], bytes] = system_random, **more: Any) -> None:
+    made = replace(setup_of("mx", 8000), **more)
     setup.make_node(path, made, PASSPHRASE, ROOT_PASSPHRASE, NOW, rng)
 
 
@@ -137,7 +138,7 @@ def test_a_place_nobody_may_write_to_is_an_error_of_ours(tmp_path: Path) -> None
     ],
 )
 def test_what_is_not_well_formed_leaves_nothing(
-    tmp_path: Path, more: dict[str, object], code: str
+    tmp_path: Path, more: dict[str, Any], code: str
 ) -> None:
     assert code_of(lambda: make(tmp_path / "mx", **more)) == code
     assert everything_in(tmp_path) == []

@@ -38,21 +38,26 @@ def loads(line: bytes, max_bytes: int) -> Object:
 
     Raises:  MalformedError: canon.too_long · canon.not_json · canon.not_canonical · canon.profile.
     """
-    value = loads_unprofiled(line, max_bytes)
+    if len(line) > max_bytes:
+        raise MalformedError("canon.too_long", max_bytes=max_bytes)
+    value = _loads(line, orjson.OPT_SORT_KEYS)
     _check(value, MAX_DEPTH)
     return value
 
 
-def loads_unprofiled(line: bytes, max_bytes: int) -> Object:
-    """As `loads`, for one who then holds every member against a type or `check_profile`.
+def loads_unprofiled(line: bytes) -> Object:
+    """The object of a canonical `line` with its newline, for one who then checks every member.
 
-    Until that is done there may be floats, null, odd keys and large integers inside.
+    Until each is held against a type or `check_profile`, there may be floats, null, odd keys and
+    large integers inside.
     """
-    if len(line) > max_bytes:
-        raise MalformedError("canon.too_long", max_bytes=max_bytes)
+    return _loads(line, orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def _loads(line: bytes, option: int) -> Object:
     try:
         value = orjson.loads(line)
-        printed = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        printed = orjson.dumps(value, option=option)
     except orjson.JSONDecodeError as error:
         raise MalformedError("canon.not_json") from error
     except orjson.JSONEncodeError as error:  # deeper than orjson prints

@@ -8,13 +8,14 @@ cosigned like any other; the fold skips it, and it leaves no trace in the state 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import MalformedError, SignatureError
+from convenio.core.merkle import leaf_hash
 from convenio.core.note import Note, Verifier
 from convenio.core.record import (
     OBJECTION,
@@ -22,6 +23,7 @@ from convenio.core.record import (
     RECEIVED,
     Header,
     PartyId,
+    Record,
     parse_record,
 )
 from convenio.core.trust import Charter
@@ -100,10 +102,10 @@ class Rules:
 
 
 class Fit(NamedTuple):
-    """A fit entry. text_hash: SHA-256 of the signed text, what identifies a record in its log."""
+    """A fit entry. text: the signed bytes, by which a record is known in its log."""
 
     header: Header
-    text_hash: bytes
+    text: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,34 +124,75 @@ class LogState:
     """
 
     at: int = -1
-    texts: set[bytes] = field(default_factory=set)
+    last: bytes = b""  # the text of the last fit entry
+    texts: set[bytes] = field(default_factory=set)  # hashes of those before it at the same time
 
     def take(self, fit: Fit) -> None:
         """Go on to the state after `fit`, which was judged fit by this state."""
         if fit.header.at != self.at:
             self.at = fit.header.at
-            self.texts = set()
-        self.texts.add(fit.text_hash)
+            self.texts.clear()
+        else:
+            self.texts.add(hashlib.sha256(self.last).digest())
+        self.last = fit.text
+
+    def repeats(self, fit: Fit) -> bool:
+        """Whether a fit entry has said this text before."""
+        if fit.header.at != self.at:
+            return False
+        return fit.text == self.last or hashlib.sha256(fit.text).digest() in self.texts
 
 
-def judge(
-    entry: bytes, member: Member, state: LogState, rules: Rules, *, verified: bool = False
-) -> Fit | Unfit:
-    """The verdict on `entry` as the next of `member`'s log, whose fit entries made `state`.
+class Opened(NamedTuple):
+    """What an entry says by itself, wherever it stands.
 
-    Args:    verified: the signatures of these very bytes were checked before by this node, under
-             these rules; they are not checked again. Everything else is.
+    record: None if it is no record; fault: then why. unsigned: what is wrong with its signatures by
+    `authors`, empty if nothing is.
+    """
+
+    leaf: bytes
+    record: Record | None
+    fault: str
+    unsigned: str
+    authors: Mapping[str, Verifier]
+
+
+def open_entries(
+    entries: Sequence[bytes], authors: Mapping[str, Verifier], *, verified: bool = False
+) -> list[Opened]:
+    """Each of `entries` read, and its signatures checked by `authors`.
+
+    Many at a time, first one thing and then the other: verifying empties the processor's caches.
+
+    Args:    verified: this node checked the signatures of these bytes by these keys before.
+    """
+    read = [_read(entry) for entry in entries]
+    checked = [_unsigned(r.note, authors) if r and not verified else "" for r, _ in read]
+    return [
+        Opened(leaf_hash(entry), record, fault, unsigned, authors)
+        for entry, (record, fault), unsigned in zip(entries, read, checked, strict=True)
+    ]
+
+
+def _read(entry: bytes) -> tuple[Record | None, str]:
+    try:
+        return parse_record(entry), ""
+    except MalformedError as error:
+        return None, error.code
+
+
+def judge(opened: Opened, member: Member, state: LogState, rules: Rules) -> Fit | Unfit:
+    """The verdict on an entry as the next of `member`'s log, whose fit entries made `state`.
+
+    Its signatures must have been checked by the keys of `member`.
+
     Returns: Unfit codes: those of `parse_record`, and fold.ch · fold.from · fold.gen · fold.seen ·
              fold.at · fold.again · fold.author · fold.signature.
     """
-    try:
-        record = parse_record(entry)
-    except MalformedError as error:
-        return Unfit(error.code)
-    fit = Fit(record.header, hashlib.sha256(record.note.text).digest())
-    code = _misplaced(record.header, member, rules) or _repeated(fit, state)
-    if not code and not verified:
-        code = _unsigned(record.note, member.authors)
+    if opened.record is None:
+        return Unfit(opened.fault)
+    fit = Fit(opened.record.header, opened.record.note.text)
+    code = _misplaced(fit.header, member, rules) or _repeated(fit, state) or opened.unsigned
     return Unfit(code) if code else fit
 
 
@@ -168,7 +211,7 @@ def _misplaced(header: Header, member: Member, rules: Rules) -> str:
 def _repeated(fit: Fit, state: LogState) -> str:
     if fit.header.at < state.at:
         return "fold.at"
-    return "fold.again" if fit.header.at == state.at and fit.text_hash in state.texts else ""
+    return "fold.again" if state.repeats(fit) else ""
 
 
 def _unsigned(note: Note, authors: Mapping[str, Verifier]) -> str:

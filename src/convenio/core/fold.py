@@ -16,14 +16,25 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Final, NamedTuple, cast
 
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.encoding import parse_base64
 from convenio.core.errors import MalformedError, RefusedError, SignatureError
-from convenio.core.fit import CosignatureVerifier, Fit, LogState, Rules, Unfit, judge
+from convenio.core.fit import (
+    CosignatureVerifier,
+    Fit,
+    LogState,
+    Opened,
+    Rules,
+    Unfit,
+    judge,
+    open_entries,
+)
 from convenio.core.hashindex import HashIndex
-from convenio.core.merkle import leaf_hash
+from convenio.core.note import Verifier
 from convenio.core.record import PROOF, RECEIVED, Header, PartyId
 
 FOLD_VERSION: Final = 1
@@ -32,6 +43,8 @@ RootAt = Callable[[PartyId, int], bytes]
 
 _FIT, _VOID, _RECEIVED = 1, 2, 4
 _NEVER: Final = -1
+_NONE_UNFIT: Final[Mapping[int, str]] = {}
+_OPEN_AT_ONCE: Final = 64
 
 
 class Place(NamedTuple):
@@ -112,6 +125,9 @@ class _Head:
     checked: bool = False  # every root it cites whose size is held
 
 
+_Waiting = tuple[bytes, bool, str]  # an entry, whether its signatures are checked, unfit code
+
+
 class _Log:
     """One party's log as folded: a few small columns, one row an entry."""
 
@@ -122,6 +138,7 @@ class _Log:
         "head",
         "held",
         "leaves",
+        "opened",
         "order",
         "party",
         "past",
@@ -137,7 +154,8 @@ class _Log:
         self.party = party
         self.order = order
         self.held = 0
-        self.queue: deque[tuple[bytes, bool, str]] = deque()
+        self.queue: deque[_Waiting] = deque()
+        self.opened: deque[Opened] = deque()  # the first of the queue
         self.head: _Head | None = None
         self.wait: Wait | None = None
         self.alarm: Alarm | None = None
@@ -172,6 +190,7 @@ class _Log:
         self.head = None
         self.wait = None
         self.queue.clear()
+        self.opened.clear()
 
 
 class Fold:
@@ -213,22 +232,37 @@ class Fold:
     def feed(
         self, party: PartyId, index: int, entry: bytes, *, verified: bool = False, unfit: str = ""
     ) -> list[Folded]:
-        """Take entry `index` of a log; what has come into the cut by it, in an order that fits.
+        """As `feed_all` for one entry. unfit: the code by which it was judged unfit before."""
+        known = {index: unfit} if unfit else {}
+        return self.feed_all(party, index, (entry,), verified=verified, unfit=known)
 
-        Each log is fed in its own order and logs in any order. An entry held already is ignored.
-        One that must wait for another log stays in memory: ask `wait` which log to feed next.
+    def feed_all(
+        self,
+        party: PartyId,
+        start: int,
+        entries: Sequence[bytes],
+        *,
+        verified: bool = False,
+        unfit: Mapping[int, str] = _NONE_UNFIT,
+    ) -> list[Folded]:
+        """Take entries of a log from `start` on; what has come into the cut, predecessors first.
+
+        Each log is fed in its own order and logs in any order; many entries at a time are faster.
+        One held already is ignored. One that must wait for another log stays in memory: ask `wait`
+        which log to feed next.
 
         Args:    verified: this node has checked the signatures of these bytes before.
-                 unfit: this node has judged these bytes unfit before, with this code.
+                 unfit: indices that it has judged unfit before, with their codes.
         """
         log = self._logs[party]
-        if index < log.held or self._halted:
+        if self._halted:
             return []
-        if index > log.held:
+        if start > log.held:
             raise RuntimeError("a log is fed in its own order")
-        log.held += 1
+        fresh = entries[log.held - start :]
         if log.alarm is None:
-            log.queue.append((entry, verified, unfit))
+            log.queue += ((e, verified, unfit.get(i, "")) for i, e in enumerate(fresh, log.held))
+        log.held += len(fresh)
         folded: list[Folded] = []
         self._advance(log, folded)
         return folded
@@ -242,26 +276,20 @@ class Fold:
         todo = [fed]
         while todo:
             log = todo.pop()
-            while log.alarm is None and self._step(log, folded):
+            while log.queue and self._step(log, folded):
                 pass
-            for other in self._order:
-                if other.wait and other.wait.party == log.party and self._due(other):
-                    todo.append(other)
+            todo += [o for o in self._order if o.wait and self._due(o, log)]
 
-    def _due(self, log: _Log) -> bool:
-        """Whether what the log waits for has come."""
-        if log.wait is None or log.head is None:
+    @staticmethod
+    def _due(log: _Log, other: _Log) -> bool:
+        """Whether what `log` waits for has come with `other`."""
+        if log.wait is None or log.head is None or log.wait.party != other.party:
             return False
-        other = self._logs[log.wait.party]
         return log.wait.size <= (other.size if log.head.checked else other.held)
 
     def _step(self, log: _Log, folded: list[Folded]) -> bool:
-        """Fold the next entry of `log`; False if there is none, or it must wait."""
-        if log.head is None:
-            if not log.queue:
-                return False
-            log.head = self._judge(log)
-        head = log.head
+        """Fold the first of a log's queue; False if it must wait, or never can be."""
+        head = log.head = log.head or self._judge(log)
         if isinstance(head.verdict, Unfit):
             log.unfit[log.size] = head.verdict.code
             log.append(None, 0)
@@ -270,15 +298,16 @@ class Fold:
         else:
             return False
         log.queue.popleft()
+        log.opened.popleft()
         return True
 
     def _judge(self, log: _Log) -> _Head:
-        entry, verified, unfit = log.queue[0]
-        if unfit:
-            return _Head(b"", Unfit(unfit))
         rules = self.rules_for(log.row)
         member = rules.members[log.order]
-        return _Head(leaf_hash(entry), judge(entry, member, log.state, rules, verified=verified))
+        if not log.opened or log.opened[0].authors is not member.authors:
+            log.opened = deque(_open(log.queue, member.authors))
+        opened = log.opened[0]
+        return _Head(opened.leaf, judge(opened, member, log.state, rules))
 
     def _closed(self, log: _Log, head: _Head, header: Header) -> bool:
         """Whether all that `header` claims to have seen is in the cut, with those roots: rule (2).
@@ -306,8 +335,7 @@ class Fold:
 
     def _take(self, log: _Log, leaf: bytes, fit: Fit) -> Folded:
         """Put a fit entry into the cut."""
-        header, place = fit.header, Place(log.party, log.size)
-        before = tuple(log.row)
+        header, place, before = fit.header, Place(log.party, log.size), log.row[:]
         for party, (size, _) in header.seen.items():
             seen = self._logs[party]
             if size > log.row[seen.order]:
@@ -333,7 +361,7 @@ class Fold:
 
     # --- what a log says of others' entries ----------------------------------------------------
 
-    def _note_bodies(self, log: _Log, before: tuple[int, ...], header: Header) -> None:
+    def _note_bodies(self, log: _Log, before: list[int], header: Header) -> None:
         """Remember `lack` (only of what this entry is the first to cover), then later `have`."""
         for leaf in _leaves(header, "have"):
             place = self.find(leaf)
@@ -557,6 +585,15 @@ class Fold:
             not self._logs[place.party].flags[place.index] & _RECEIVED
             for place in self.new_to(party)
         )
+
+
+def _open(queue: deque[_Waiting], authors: Mapping[str, Verifier]) -> Iterator[Opened]:
+    """The first few entries of a queue, opened; those known to be unfit are not looked into."""
+    for (verified, unfit), alike in groupby(islice(queue, _OPEN_AT_ONCE), key=itemgetter(1, 2)):
+        if unfit:
+            yield from (Opened(b"", None, unfit, "", authors) for _ in alike)
+        else:
+            yield from open_entries([entry for entry, _, _ in alike], authors, verified=verified)
 
 
 def _leaves(header: Header, key: str) -> list[bytes]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, NewType, cast
 
 from convenio.core import canon
@@ -165,37 +166,44 @@ def parse_header(text: bytes) -> Header:
     """The header that the signed text of a record writes."""
     if text.find(b"\n") != len(text) - 1:
         raise MalformedError("record.one_line")
-    value = canon.loads_unprofiled(text[:-1], MAX_RECORD_BYTES)
+    if len(text) > MAX_RECORD_BYTES:
+        raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
+    value = canon.loads_unprofiled(text)
     if value.get("kind") != "record" or type(value.get("v")) is not int or value["v"] != 1:
         raise MalformedError("record.kind")
     if not value.keys() <= _KNOWN:
         raise MalformedError("record.unknown_field")
-    if not value.keys() >= _REQUIRED:
-        raise MalformedError("record.missing_field")
-    return Header(
-        id=_match(value["id"], "id", "record.id"),
-        ch=_match(value["ch"], "hash", "record.ch"),
-        gen=_number(value["gen"], 1, 2**31, "record.gen"),
-        type=_match(value["type"], "type", "record.type"),
-        sender=cast(PartyId, _match(value["from"], "party", "record.from")),
-        to=_addresses(value["to"], "record.to"),
-        by=_authors(value["by"]),
-        at=_number(value["at"], 0, canon.MAX_INTEGER, "record.at"),
-        seen=_seen(value["seen"]),
-        inst=_match(value["inst"], "hash", "record.inst") if "inst" in value else "",
-        case=_match(value["case"], "hash", "record.case") if "case" in value else "",
-        act=_match(value["act"], "code", "record.act") if "act" in value else "",
-        due_in=_number(value["due_in"], 1, MAX_DUE_S, "record.due_in") if "due_in" in value else 0,
-        cav=_caveat(value["cav"]) if "cav" in value else "",
-        bodies=_bodies(value["bodies"]) if "bodies" in value else (),
-        data=_data(value),
+    try:
+        id_, ch, gen, kind, sender, to, by, at, seen = _required(value)
+    except KeyError as error:
+        raise MalformedError("record.missing_field") from error
+    return Header(  # in the order of its fields: keywords take their time
+        _match(id_, "id", "record.id"),
+        _word(ch, "hash", "record.ch"),
+        _number(gen, 1, 2**31, "record.gen"),
+        _word(kind, "type", "record.type"),
+        cast(PartyId, _word(sender, "party", "record.from")),
+        _addresses(to, "record.to"),
+        _authors(by),
+        _number(at, 0, canon.MAX_INTEGER, "record.at"),
+        _seen(seen),
+        _word(value["inst"], "hash", "record.inst") if "inst" in value else "",
+        _match(value["case"], "hash", "record.case") if "case" in value else "",
+        _word(value["act"], "code", "record.act") if "act" in value else "",
+        _number(value["due_in"], 1, MAX_DUE_S, "record.due_in") if "due_in" in value else 0,
+        _caveat(value["cav"]) if "cav" in value else "",
+        _bodies(value["bodies"]) if "bodies" in value else (),
+        _data(value),
     )
 
 
-_REQUIRED: Final = frozenset(
-    ("kind", "v", "id", "ch", "gen", "type", "from", "to", "by", "at", "seen")
+_required = itemgetter("id", "ch", "gen", "type", "from", "to", "by", "at", "seen")
+_KNOWN: Final = frozenset(
+    (
+        *("kind", "v", "id", "ch", "gen", "type", "from", "to", "by", "at", "seen"),
+        *("inst", "case", "act", "due_in", "cav", "bodies", "data"),
+    )
 )
-_KNOWN: Final = _REQUIRED | {"inst", "case", "act", "due_in", "cav", "bodies", "data"}
 
 
 def _match(value: Json, rule: str, code: str) -> str:
@@ -222,13 +230,31 @@ def _list(value: Json, low: int, high: int, code: str) -> list[Json]:
     return value
 
 
+# The same few desks write to each other all the time, in the same channel: what was found good is
+# remembered. Nothing but strings and tuples of strings is ever found good.
+
+
+def _word(value: Json, rule: str, code: str) -> str:
+    if type(value) is not str:
+        raise MalformedError(code)
+    return _good_word(value, rule, code)
+
+
 def _addresses(value: Json, code: str) -> tuple[Address, ...]:
-    return _address_row(_strings(_list(value, 0, MAX_RECIPIENTS, code), code), code)
+    return _good_addresses(_strings(_list(value, 0, MAX_RECIPIENTS, code), code), code)
 
 
-# The same few desks and authors write to each other all the time.
+def _authors(value: Json) -> tuple[str, ...]:
+    return _good_authors(_strings(_list(value, 1, MAX_SIGNERS, "record.by"), "record.by"))
+
+
 @lru_cache(maxsize=256)
-def _address_row(found: tuple[str, ...], code: str) -> tuple[Address, ...]:
+def _good_word(value: str, rule: str, code: str) -> str:
+    return _match(value, rule, code)
+
+
+@lru_cache(maxsize=256)
+def _good_addresses(found: tuple[str, ...], code: str) -> tuple[Address, ...]:
     for item in found:
         _match(item, "address", code)
     if any(a >= b for a, b in pairwise(found)):
@@ -236,12 +262,8 @@ def _address_row(found: tuple[str, ...], code: str) -> tuple[Address, ...]:
     return cast(tuple[Address, ...], found)
 
 
-def _authors(value: Json) -> tuple[str, ...]:
-    return _author_row(_strings(_list(value, 1, MAX_SIGNERS, "record.by"), "record.by"))
-
-
 @lru_cache(maxsize=256)
-def _author_row(names: tuple[str, ...]) -> tuple[str, ...]:
+def _good_authors(names: tuple[str, ...]) -> tuple[str, ...]:
     for item in names:
         _match(item, "author", "record.by")
     if len(set(names)) != len(names):
@@ -261,7 +283,7 @@ def _seen(value: Json) -> dict[PartyId, tuple[int, str]]:
         raise MalformedError("record.seen")
     seen = {}
     for party, pair in value.items():
-        _match(party, "party", "record.seen")
+        _word(party, "party", "record.seen")
         size, root = _list(pair, 2, 2, "record.seen")
         seen[cast(PartyId, party)] = (
             _number(size, 1, canon.MAX_INTEGER, "record.seen"),
@@ -275,23 +297,26 @@ def _bodies(value: Json) -> tuple[BodyRef, ...]:
 
 
 def _body(value: Json) -> BodyRef:
-    if type(value) is not dict or not {"form", "c", "n"} <= value.keys() <= _BODY_KEYS:
+    if type(value) is not dict or value.keys() not in _BODY_SHAPES:
         raise MalformedError("record.bodies")
-    ref = BodyRef(
-        cast(str, value["form"]),
+    sealed = "k" in value
+    if value["form"] != ("sealed" if sealed else "open"):
+        raise MalformedError("record.bodies")
+    to = _addresses(value["to"], "record.bodies") if sealed else ()
+    if sealed and not to:
+        raise MalformedError("record.bodies")
+    return BodyRef(
+        "sealed" if sealed else "open",
         _match(value["c"], "hash", "record.bodies"),
         _number(value["n"], 1, canon.MAX_INTEGER, "record.bodies"),
-        _match(value["k"], "hash", "record.bodies") if "k" in value else "",
+        _match(value["k"], "hash", "record.bodies") if sealed else "",
         _match(value["k0"], "hash", "record.bodies") if "k0" in value else "",
-        _addresses(value["to"], "record.bodies") if "to" in value else (),
+        to,
     )
-    sealed = bool(ref.k and ref.to)
-    if ref.form != ("sealed" if sealed else "open") or (not sealed and len(value) != 3):
-        raise MalformedError("record.bodies")
-    return ref
 
 
-_BODY_KEYS: Final = frozenset(("form", "c", "n", "k", "k0", "to"))
+_OPEN: Final = frozenset(("form", "c", "n"))
+_BODY_SHAPES: Final = (_OPEN, _OPEN | {"k", "to"}, _OPEN | {"k", "k0", "to"})
 
 
 def _body_json(body: BodyRef) -> Json:
@@ -304,12 +329,16 @@ def _body_json(body: BodyRef) -> Json:
 
 
 def _data(value: Object) -> Object:
-    data = value.get("data", {})
-    if type(data) is not dict or ("data" in value and not data):
+    rule = _DATA_RULES.get(cast(str, value["type"]), _plain)
+    if "data" not in value:
+        if rule is not _plain:
+            rule({})
+        return {}
+    data = value["data"]
+    if type(data) is not dict or not data:
         raise MalformedError("record.data")
-    if data:
-        canon.check_profile(data, canon.MAX_DEPTH - 1)
-    _DATA_RULES.get(cast(str, value["type"]), _plain)(data)
+    canon.check_profile(data, canon.MAX_DEPTH - 1)
+    rule(data)
     return data
 
 

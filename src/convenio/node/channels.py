@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from convenio.core.decide import Act, Question, require
-from convenio.core.errors import QuorumError, RefusedError
+from convenio.core.errors import ConflictError, QuorumError, RefusedError
+from convenio.core.fold import FOLD_VERSION
+from convenio.core.httpsig import parse_base_url
 from convenio.core.note import Ed25519Signer
 from convenio.core.trust import (
     Card,
@@ -30,7 +32,6 @@ from convenio.node.clock import Clock
 from convenio.node.local import ActOnRecord, Channel, LocalStore
 
 Random = Callable[[int], bytes]
-FOLD: Final = 1
 TYPES: Final = (
     "action.v1",
     "disclosure.v1",
@@ -85,7 +86,7 @@ class Channels:
             title=title,
             access=access,
             purpose=purpose,
-            fold=FOLD,
+            fold=FOLD_VERSION,
             types=TYPES,
             instruments={REQUEST.name: REQUEST.hash},
             quota=QUOTA,
@@ -101,8 +102,9 @@ class Channels:
         """A charter somebody sent us, with our signatures added if it lacks them.
 
         Raises:  RefusedError: decide.* · channel.not_ours, we are not in it · channel.other_card,
-                 it names other keys for us than this node has · channel.roots · MalformedError ·
-                 SignatureError · ConflictError: channel.name_taken.
+                 it names other keys for us than this node has · channel.roots · fold.version, this
+                 program cannot fold it · MalformedError · SignatureError · ConflictError:
+                 channel.name_taken · channel.nonce_taken, its logs would be those of another.
         """
         self._require_keeper(by)
         signed = parse_charter(data)
@@ -110,6 +112,8 @@ class Channels:
         for known in self._local.channels():
             if known.ch == signed.charter.ch:
                 signed = merge_charters(known.signed, signed)
+            elif known.signed.charter.nonce == signed.charter.nonce:
+                raise ConflictError("channel.nonce_taken", channel=known.name)
         if self._card.party in signed.missing():
             self._check_roots(roots)
             signed = signed.with_signatures(*roots)
@@ -134,8 +138,13 @@ class Channels:
         return self._local.channel(name)
 
     def route(self, by: str, name: str, party: str, url: str) -> None:
-        """Reach a member at another address; who answers there must still have its keys."""
+        """Reach a member at another address; who answers there must still have its keys.
+
+        Raises:  RefusedError: decide.* · channel.unknown · trust.not_a_member · MalformedError:
+                 http.url, nobody can be called there.
+        """
         self._require_keeper(by)
+        parse_base_url(url)
         channel = self._local.channel(name)
         channel.signed.charter.member(party)
         self._local.set_route(channel.ch, party, url)
@@ -147,6 +156,8 @@ class Channels:
         require(Question(Act.GOVERN, self._local.person(by)))
 
     def _check_ours(self, charter: Charter) -> None:
+        if charter.fold != FOLD_VERSION:
+            raise RefusedError("fold.version", version=charter.fold)
         if self._card.party not in charter.members():
             raise RefusedError("channel.not_ours", channel=charter.name)
         if charter.member(self._card.party) != self._card:

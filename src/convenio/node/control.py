@@ -10,38 +10,50 @@ from __future__ import annotations
 
 import array
 import contextlib
-import hashlib
+import logging
 import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
 import orjson
 
 from convenio.core import errors
-from convenio.core.errors import ConvenioError, UnavailableError
+from convenio.core.errors import ConvenioError, MalformedError, UnavailableError
 
+_log = logging.getLogger("convenio.control")
 MAX_LINE: Final = 4 << 20
+MAX_ANSWER: Final = 64 << 20
 MAX_FILES: Final = 8
 MAX_CALLERS: Final = 32
+LINE_S: Final = 10.0  # for a caller to say what it wants
+SILENCE_S: Final = 600.0  # for a caller to take what it is told
 Answer = dict[str, Any]
 Progress = Callable[[int, int], None]
 Handler = Callable[[str, dict[str, Any], list[int], Progress], Answer]
 
 
 def socket_path(directory: Path) -> Path:
-    """Where the socket of the node in `directory` is: a short path, whatever the directory's."""
-    real = directory.resolve()
-    plain = real / "node.sock"
-    if len(os.fsencode(plain)) < 100:
-        return plain
-    base = Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp")  # noqa: S108 - private directory below
-    return (
-        base / f"convenio-{os.getuid()}" / f"{hashlib.sha256(os.fsencode(real)).hexdigest()[:16]}"
-    )
+    """Where the socket of the node in `directory` is."""
+    return directory.resolve() / "node.sock"
+
+
+@contextlib.contextmanager
+def _address(directory: Path) -> Iterator[str]:
+    """A name of the socket that is short enough for the system, however long its path is."""
+    path = socket_path(directory)
+    if len(os.fsencode(path)) < 100:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 class ControlServer:
@@ -51,12 +63,12 @@ class ControlServer:
         self._handler = handler
         self._slots = threading.BoundedSemaphore(MAX_CALLERS)
         self._path = socket_path(directory)
-        self._path.parent.mkdir(mode=0o700, exist_ok=True)
         self._path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         old = os.umask(0o177)
         try:
-            self._socket.bind(str(self._path))
+            with _address(directory) as address:
+                self._socket.bind(address)
         finally:
             os.umask(old)
         self._socket.listen(MAX_CALLERS)
@@ -72,46 +84,54 @@ class ControlServer:
 
     def _accept(self) -> None:
         while True:
+            self._slots.acquire()
             try:
                 caller, _ = self._socket.accept()
             except OSError:
                 return
-            self._slots.acquire()
             threading.Thread(target=self._serve, args=(caller,), daemon=True).start()
 
     def _serve(self, caller: socket.socket) -> None:
         files: list[int] = []
         try:
+            # An OSError here is the caller's going away: nobody is left to be told.
             with caller, contextlib.suppress(OSError):
-                caller.settimeout(600)
-                if _peer_uid(caller) not in (os.getuid(), 0):
-                    return
-                line, files = _receive(caller)
-                self._answer(caller, line, files)
+                if _peer_uid(caller) in (os.getuid(), 0):
+                    self._answer(caller, files)
         finally:
             for each in files:
                 os.close(each)
             self._slots.release()
 
-    def _answer(self, caller: socket.socket, line: bytes, files: list[int]) -> None:
-        def progress(done: int, total: int) -> None:
-            _send(caller, {"progress": [done, total]})
-
+    def _answer(self, caller: socket.socket, files: list[int]) -> None:
+        """One request read, done and answered; what goes wrong on the way is the answer."""
         try:
-            request = orjson.loads(line)
-            result = self._handler(request["do"], request["args"], files, progress)
-            _send(caller, {"result": result})
+            line = _receive(caller, files)
+            caller.settimeout(SILENCE_S)
+            message = self._do(caller, line, files)
         except ConvenioError as error:
-            _send(caller, {"error": describe(error)})
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-            _send(caller, {"error": describe(UnavailableError("control.fault", kind=repr(error)))})
+            message = _printed({"error": describe(error)})
+        caller.sendall(message)
+
+    def _do(self, caller: socket.socket, line: bytes, files: list[int]) -> bytes:
+        def progress(done: int, total: int) -> None:
+            caller.sendall(_printed({"progress": [done, total]}))
+
+        do, args = _request(line)
+        try:
+            return _printed({"result": self._handler(do, args, files, progress)})
+        except ConvenioError:
+            raise
+        except Exception as error:
+            _log.exception("control_fault")
+            raise UnavailableError("control.fault", kind=type(error).__name__) from error
 
 
 class ControlClient:
     """Calls the node that runs in `directory`."""
 
-    def __init__(self, directory: Path, timeout_s: float = 600) -> None:
-        self._path = socket_path(directory)
+    def __init__(self, directory: Path, timeout_s: float = SILENCE_S) -> None:
+        self._directory = directory
         self._timeout_s = timeout_s
 
     def running(self) -> bool:
@@ -134,21 +154,28 @@ class ControlClient:
                  control.lost, the node went away: whether it acted is not known; asking again with
                  the same record id is safe.
         """
+        if len(files) > MAX_FILES:
+            raise RuntimeError("too many files for one request")
         with self._connect() as link:
+            with contextlib.suppress(OSError):  # it may have answered before it heard all
+                _send(link, _printed({"do": do, "args": args}), files)
             try:
-                _send(link, {"do": do, "args": args}, files)
                 return _result(link, progress)
-            except OSError as error:
+            except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
                 raise UnavailableError("control.lost") from error
 
     def _connect(self) -> socket.socket:
+        """Waits in the queue of callers; a socket with a timeout of Python's would not."""
         link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        link.settimeout(self._timeout_s)
+        patience = struct.pack("ll", max(1, int(self._timeout_s)), 0)
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
         try:
-            link.connect(str(self._path))
+            with _address(self._directory) as address:
+                link.connect(address)
         except OSError as error:
             link.close()
             raise UnavailableError("control.no_node") from error
+        link.settimeout(self._timeout_s)
         return link
 
 
@@ -163,45 +190,71 @@ def revive(value: Answer) -> ConvenioError:
     return cast(ConvenioError, kind(value["code"], **value["parameters"]))
 
 
+def _printed(message: Answer) -> bytes:
+    return orjson.dumps(message) + b"\n"
+
+
+def _request(line: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise MalformedError("control.request") from error
+    if not isinstance(value, dict) or value.keys() != {"do", "args"}:
+        raise MalformedError("control.request")
+    do, args = value["do"], value["args"]
+    if not isinstance(do, str) or not isinstance(args, dict):
+        raise MalformedError("control.request")
+    return do, args
+
+
 def _result(link: socket.socket, progress: Progress | None) -> Answer:
-    reader = link.makefile("rb")
-    while line := reader.readline(MAX_LINE):
-        message = orjson.loads(line)
-        if "progress" in message:
-            if progress is not None:
-                progress(*message["progress"])
-        elif "error" in message:
-            raise revive(message["error"])
-        else:
-            return cast(Answer, message["result"])
+    with link.makefile("rb") as reader:
+        while line := reader.readline(MAX_ANSWER):
+            message = orjson.loads(line)
+            if "progress" in message:
+                if progress is not None:
+                    progress(*message["progress"])
+            elif "error" in message:
+                raise revive(message["error"])
+            else:
+                return cast(Answer, message["result"])
     raise UnavailableError("control.lost")
 
 
-def _send(link: socket.socket, message: Answer, files: Sequence[int] = ()) -> None:
-    data = orjson.dumps(message) + b"\n"
+def _send(link: socket.socket, data: bytes, files: Sequence[int]) -> None:
+    sent = 0
     if files:
         rights = array.array("i", files).tobytes()
         sent = link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
-        data = data[sent:]
-    if data:  # sending nothing fails too, when the other end has answered and gone by now
-        link.sendall(data)
+    if sent < len(data):  # sending nothing fails too, when the other end has answered by now
+        link.sendall(data[sent:])
 
 
-def _receive(caller: socket.socket) -> tuple[bytes, list[int]]:
-    """One line and the files that came with it."""
-    data, files = b"", array.array("i")
-    room = socket.CMSG_SPACE(MAX_FILES * files.itemsize)
+def _receive(caller: socket.socket, files: list[int]) -> bytes:
+    """One line; the files that come with it are put into `files`, whatever else happens.
+
+    Raises:  MalformedError: control.request, too long, too many files or too slow · OSError, the
+             caller has gone.
+    """
+    data, until = bytearray(), time.monotonic() + LINE_S
+    room = socket.CMSG_SPACE(MAX_FILES * array.array("i").itemsize)
     while not data.endswith(b"\n"):
-        chunk, ancillary, _, _ = caller.recvmsg(65536, room)
+        caller.settimeout(max(until - time.monotonic(), 0.001))
+        try:
+            chunk, ancillary, flags, _ = caller.recvmsg(65536, room)
+        except TimeoutError as error:
+            raise MalformedError("control.request") from error
         for level, kind, raw in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                files.frombytes(raw[: len(raw) - len(raw) % files.itemsize])
+                handles = array.array("i")
+                handles.frombytes(raw[: len(raw) - len(raw) % handles.itemsize])
+                files.extend(handles)
         data += chunk
-        if not chunk or len(data) > MAX_LINE:
-            for each in files:
-                os.close(each)
-            raise OSError("the caller went away")
-    return data, list(files)
+        if not chunk:
+            raise ConnectionResetError
+        if len(data) > MAX_LINE or len(files) > MAX_FILES or flags & socket.MSG_CTRUNC:
+            raise MalformedError("control.request")
+    return bytes(data)
 
 
 def _peer_uid(caller: socket.socket) -> int:

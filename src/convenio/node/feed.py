@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import (
@@ -39,8 +39,6 @@ from convenio.peer.limits import MAX_CHUNK_BYTES, MAX_ENTRIES_BYTES
 from convenio.peer.service import Stored
 from convenio.store.api import Head, LogStore
 from convenio.store.objects import BlobStore
-
-STOP_S: Final = 5.0
 
 
 class Lacking(Protocol):
@@ -72,7 +70,7 @@ class Feed:
         self,
         log: Log,
         party: PartyId,
-        partner: Partner,
+        connect: Callable[[], Partner],
         store: LogStore,
         blobs: BlobStore,
         publisher: Publisher,
@@ -82,7 +80,9 @@ class Feed:
         cosigned: Callable[[Log, PartyId], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        self._log, self._partner = log, partner
+        """connect: the partner's node; an address that cannot be called shows in `state`."""
+        self._log, self._connect = log, connect
+        self._connected: Partner | None = None
         self._store, self._blobs, self._publisher = store, blobs, publisher
         self._lacking, self._clock, self._limits = lacking, clock, limits
         self._cosigned, self._failed = cosigned, failed
@@ -97,12 +97,14 @@ class Feed:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
+    def end(self) -> None:
+        """Begin nothing more; the exchange that runs is the last."""
         self._stopping = True
         self._wake.set()
+
+    def join(self, timeout_s: float) -> None:
         if self._thread.is_alive():
-            self._thread.join(timeout=STOP_S)  # a daemon: one stuck exchange does not keep us
-        self._partner.close()
+            self._thread.join(timeout_s)
 
     def wake(self) -> None:
         """There is something new, or the partner has been heard: do not wait any longer."""
@@ -113,9 +115,16 @@ class Feed:
         while not self._stopping:
             self._wake.wait(wait_s)
             self._wake.clear()
-            if self._stopping:
-                return
-            wait_s = self._attempt()
+            if not self._stopping:
+                wait_s = self._attempt()
+        if self._connected is not None:
+            self._connected.close()
+
+    @property
+    def _partner(self) -> Partner:
+        if self._connected is None:
+            self._connected = self._connect()
+        return self._connected
 
     def _attempt(self) -> float | None:
         """One round. Returns how long to wait unless woken; None: until there is something new."""

@@ -40,7 +40,7 @@ from convenio.node.registry import GENERATION, Log, Registry
 from convenio.store.api import Cosigned, LogStore
 from convenio.store.objects import BlobStore
 
-BATCH: Final = 2048
+BATCH: Final = 512
 MAX_OBJECTIONS: Final = 1000
 Say = Callable[[Log, Draft, Seen], object]
 Random = Callable[[int], bytes]
@@ -226,17 +226,11 @@ class Folding:
     def _feed_batch(self, state: _Channel, log: Log) -> list[Folded]:
         held, head = state.fold.held(log.party), self._store.head(log.origin)
         judged, unfit = self._store.fold_mark(log.origin)
-        folded: list[Folded] = []
-        end = min(held + BATCH, head.size)
-        for stored in self._store.entries(log.origin, held, end):
-            with self._lock:
-                folded += state.fold.feed(
-                    log.party,
-                    stored.index,
-                    stored.entry,
-                    verified=log.own or stored.index < judged,
-                    unfit=unfit.get(stored.index, ""),
-                )
+        known = log.own or held < judged  # their signatures were checked before
+        end = min(held + BATCH, head.size if log.own or not known else judged)
+        entries = [stored.entry for stored in self._store.entries(log.origin, held, end)]
+        with self._lock:
+            folded = state.fold.feed_all(log.party, held, entries, verified=known, unfit=unfit)
         for item in folded:
             self._look_at(state, item)
         if end > held:

@@ -149,9 +149,9 @@ class LocalStore:
             )
 
     def freeze(self, ch: str, at: int) -> None:
-        """Stop writing into a channel; serving goes on."""
+        """Stop writing into a channel; serving goes on. The first time stands."""
         with self._database.write() as db:
-            db.execute("UPDATE channels SET frozen_at = ? WHERE ch = ?", (at, ch))
+            db.execute("UPDATE channels SET frozen_at = ? WHERE ch = ? AND frozen_at = 0", (at, ch))
 
     def channels(self) -> list[Channel]:
         rows = self._read(

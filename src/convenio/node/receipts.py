@@ -121,9 +121,7 @@ class Receipts:
     def _kept(self, log: Log, size: int, name: str) -> dict[tuple[str, bytes], SignatureLine]:
         """The first unflagged line of each key of this name over exactly this size."""
         found: dict[tuple[str, bytes], Cosigned] = {}
-        for each in self._store.cosignatures(log.origin, size, name):
-            if each.size != size:
-                break  # they come by size
+        for each in self._store.cosignatures(log.origin, size, name, size):
             if not each.flagged:
                 found.setdefault((each.name, each.key_id), each)
         return {key: parse_signature_lines(c.line, _LINE_BYTES)[0] for key, c in found.items()}

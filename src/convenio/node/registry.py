@@ -96,7 +96,7 @@ class Registry:
     def own_log(self, ch: str) -> Log:
         return next(log for log in self.logs(ch) if log.own)
 
-    def url(self, ch: str, party: PartyId) -> str:
-        """Where a member is reached: the address typed here, else the roster's."""
-        card = self.channel(ch).signed.charter.member(party)
-        return self._routes.get((ch, party), card.roster.url)
+    def route(self, ch: str, party: PartyId) -> str:
+        """Where a member is reached, if somebody here has typed another address than its roster's;
+        else ''."""
+        return self._routes.get((ch, party), "")

@@ -23,7 +23,7 @@ from convenio.node.clock import Clock, stamp
 from convenio.node.config import Limits
 from convenio.node.keys import NodeKeys
 from convenio.node.registry import Log
-from convenio.store.api import LogStore
+from convenio.store.api import LogStore, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +69,23 @@ class Sequencer:
         self._last_at: dict[str, int] = {}
         self._signers: dict[tuple[str, ...], list[Ed25519Signer]] = {}
         self._log_signers: dict[str, Ed25519Signer] = {}
+        self._closing = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what was submitted, then end."""
+        """Finish what was submitted, then end. What is submitted later is refused."""
+        with self._closing:
+            self._closed = True
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join()
+        while not self._queue.empty():  # it was never started
+            if job := self._queue.get_nowait():
+                job.done.set_exception(UnavailableError("node.stopping"))
 
     def submit(
         self, log: Log, draft: Draft, desks: tuple[str, ...], seen: Seen | None = None
@@ -87,11 +94,19 @@ class Sequencer:
 
         seen: what this record says it has seen, if not what any record of now may say.
         The future raises:  ConflictError: record.id_taken, this id stands for another record ·
-        UnavailableError: clock.backwards · store.*.
+        UnavailableError: clock.backwards · store.* · node.stopping.
         """
         job = _Job(draft, desks, seen, log, Future())
-        self._queue.put(job)
+        with self._closing:
+            if self._closed:
+                job.done.set_exception(UnavailableError("node.stopping"))
+            else:
+                self._queue.put(job)
         return job.done
+
+    def said(self, log: Log, record_id: bytes) -> Stored | None:
+        """What our log has under this id."""
+        return self._store.find(log.origin, record_id)
 
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:

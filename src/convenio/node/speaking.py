@@ -8,7 +8,8 @@ Opening is written down before the first byte is given.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -16,8 +17,17 @@ from typing import BinaryIO, Final
 from convenio.core.age import HybridRecipient
 from convenio.core.decide import Act, Person, Question, require
 from convenio.core.draft import draft
-from convenio.core.errors import RefusedError
-from convenio.core.record import Address, BodyRef, Header, parse_record
+from convenio.core.errors import ConflictError, ConvenioError, RefusedError
+from convenio.core.record import (
+    DISCLOSURE,
+    OBJECTION,
+    PROOF,
+    RECEIVED,
+    Address,
+    BodyRef,
+    Header,
+    parse_record,
+)
 from convenio.core.seal import Label, Making, Opening, open_stream, plain_stream, seal_stream
 from convenio.core.trust import Charter, author_key_name
 from convenio.node.clock import Clock
@@ -25,13 +35,16 @@ from convenio.node.config import Limits
 from convenio.node.keys import NodeKeys
 from convenio.node.local import ActOnRecord, Channel, LocalStore
 from convenio.node.records import Found
-from convenio.node.registry import GENERATION, Registry
+from convenio.node.registry import GENERATION, Log, Registry
 from convenio.node.sequencer import Accepted, Sequencer
 from convenio.store.objects import BlobStore
 
 Random = Callable[[int], bytes]
 PIECE: Final = 64 * 1024
-AUTOMATIC_ONLY: Final = frozenset(("received.v1", "proof.v1", "objection.v1"))
+# Not permanent, and yet it is certain that the record is not in the log.
+NOTHING_WRITTEN: Final = frozenset(("clock.backwards", "store.disk_full", "store.locked"))
+# What the node itself says, or what only follows from an act it guards: never typed by a person.
+AUTOMATIC_ONLY: Final = frozenset((RECEIVED, PROOF, OBJECTION, DISCLOSURE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,7 @@ class Speaking:
         self._registry, self._local, self._blobs = registry, local, blobs
         self._keys, self._sequencer = keys, sequencer
         self._clock, self._rng, self._limits, self._scratch = clock, rng, limits, scratch
+        self._turns = [threading.Lock() for _ in range(64)]
 
     def say(self, by: str, saying: Saying) -> Accepted:
         """The record is durable in our log; the outbox is on its way.
@@ -99,14 +113,63 @@ class Speaking:
         channel = self._registry.channel(saying.channel)
         header = self._header(person, channel, saying)
         require(Question(Act.SEND, person, channel.signed.charter, header))
-        bodies = tuple(
-            self._seal(channel.signed.charter, header, part, body, open_body=saying.open_body)
-            for part, body in enumerate(saying.bodies)
-        )
-        checked = draft(replace(header, bodies=bodies))
-        desk = header.by[0].rpartition("/")[2]
+        draft(header)  # what is wrong in it is refused before anything is sealed
         log = self._registry.own_log(channel.ch)
-        return self._sequencer.submit(log, checked, (desk,)).result()
+        with self._turn(header.id):
+            return self._said(log, header, saying) or self._say(log, header, saying)
+
+    def _turn(self, record_id: str) -> threading.Lock:
+        """Held by whoever says something under this id, so that two do not both seal it."""
+        return self._turns[hash(record_id) % len(self._turns)]
+
+    def _say(self, log: Log, header: Header, saying: Saying) -> Accepted:
+        """Seal, check, append. If that fails for certain, no body of it is kept."""
+        refs: list[BodyRef] = []
+        try:
+            for part, body in enumerate(saying.bodies):
+                making = self._making(log.charter, header, part, body, saying)
+                self._store(making)
+                refs.append(making.ref)
+            checked = draft(replace(header, bodies=tuple(refs)))
+            return self._sequencer.submit(log, checked, (_desk_of(header),)).result()
+        except ConvenioError as error:
+            if error.permanent or error.code in NOTHING_WRITTEN:
+                for ref in refs:
+                    self._blobs.delete(ref.c)
+            raise
+
+    def _said(self, log: Log, header: Header, saying: Saying) -> Accepted | None:
+        """What stands under this id already, if it is the very same; None if nothing does.
+
+        A sealed body is never made twice alike, so what was sealed then is opened and compared.
+        Raises:  ConflictError: record.id_taken, it is something else, or cannot be compared.
+        """
+        stored = self._sequencer.said(log, bytes.fromhex(header.id))
+        if stored is None:
+            return None
+        was = parse_record(stored.entry).header
+        same = replace(was, at=0, seen={}, bodies=()) == header
+        if not same or len(was.bodies) != len(saying.bodies):
+            raise ConflictError("record.id_taken", id=header.id, index=stored.index)
+        for part, body in enumerate(saying.bodies):
+            if not self._is_same(log.charter, was, part, body, saying):
+                raise ConflictError("record.id_taken", id=header.id, index=stored.index)
+        return Accepted(stored.index, stored.leaf, known=True)
+
+    def _is_same(
+        self, charter: Charter, was: Header, part: int, body: Attachment, saying: Saying
+    ) -> bool:
+        ref = was.bodies[part]
+        to = () if saying.open_body else tuple(sorted(self._readers(charter, was)))
+        if ref.to != to:
+            return False
+        try:
+            with self._blobs.open(ref.c) as blob:
+                keys = self._keys.openers(frozenset((_desk_of(was),)))
+                opening = open_stream(_pieces(blob), keys, was, part)
+                return opening.label == _label(was, part, body) and _equal(opening, body.file)
+        except ConvenioError:
+            return False  # erased, or damaged: nobody can say that it is the same
 
     def _header(self, person: Person, channel: Channel, saying: Saying) -> Header:
         charter = channel.signed.charter
@@ -153,27 +216,22 @@ class Speaking:
 
     # --- bodies ---
 
-    def _seal(
-        self, charter: Charter, header: Header, part: int, body: Attachment, *, open_body: bool
-    ) -> BodyRef:
+    def _making(
+        self, charter: Charter, header: Header, part: int, body: Attachment, saying: Saying
+    ) -> Making:
         if body.length > self._limits.max_body_bytes:
             raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
-        label = Label(header.id, header.ch, header.type, part, body.media, body.name, body.lang)
-        pieces = _pieces(body.file)
-        if open_body:
-            making = plain_stream(pieces, body.length, label)
-        else:
-            making = seal_stream(
-                pieces, body.length, label, self._readers(charter, header), self._rng
-            )
-        self._store(making)
-        return making.ref
+        pieces, label = _pieces(body.file), _label(header, part, body)
+        if saying.open_body:
+            return plain_stream(pieces, body.length, label)
+        readers = self._readers(charter, header)
+        return seal_stream(pieces, body.length, label, readers, self._rng)
 
     def _readers(self, charter: Charter, header: Header) -> dict[Address, HybridRecipient]:
         """The named desks and the sender's own; a sealed body to nobody else is refused."""
         if not header.to:
             raise RefusedError("say.no_recipient")
-        own = Address(f"{header.sender}:{header.by[0].rpartition('/')[2]}")
+        own = Address(f"{header.sender}:{_desk_of(header)}")
         return {
             address: HybridRecipient.parse(charter.desk_of(address).seal)
             for address in (*header.to, own)
@@ -213,6 +271,23 @@ class Speaking:
         subject = f"{found.log.party}/{found.index}"
         at = int(self._clock())
         self._local.note_act(ActOnRecord(at, by, act, found.log.channel.ch, subject, reason))
+
+
+def _desk_of(header: Header) -> str:
+    """The id of the desk that signs first."""
+    return header.by[0].rpartition("/")[2]
+
+
+def _label(header: Header, part: int, body: Attachment) -> Label:
+    return Label(header.id, header.ch, header.type, part, body.media, body.name, body.lang)
+
+
+def _equal(pieces: Iterable[bytes], file: BinaryIO) -> bool:
+    """Whether `file` holds just these bytes. Reads all pieces, for their proof is at the end."""
+    same = True
+    for piece in pieces:
+        same = same and file.read(len(piece)) == piece
+    return same and not file.read(1)
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import shutil
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from convenio.node.index import Index
 from convenio.node.keys import NodeKeys, open_keys
 from convenio.node.local import LocalStore
 from convenio.node.mirror import Mirror
+from convenio.node.outbox import Outbox
 from convenio.node.partnering import Partnering
 from convenio.node.people import People
 from convenio.node.publish import Publisher
@@ -114,9 +114,6 @@ class Node:
             path / setup.BLOBS, clock, BlobLimits(max_blob_bytes=self.limits.max_body_bytes)
         )
         self.failure: Exception | None = None
-        self._feeds: dict[tuple[str, PartyId], Feed] = {}
-        self._feeding = False
-        self._feeds_lock = threading.Lock()
         self._join()
 
     def _check_whose(self) -> None:
@@ -200,6 +197,7 @@ class Node:
         desks = {desk.alias: desk.id for desk in self.keys.desks}
         self.people = People(self.local, desks)
         self.signins = SignIns(self.local, clock, system_random)
+        self.outbox = Outbox(self.registry, self._feed)
         self.channels = Channels(self.local, self.card, clock, system_random, self.refresh)
 
     # --- life ---
@@ -208,15 +206,12 @@ class Node:
         """Set the threads going. feeding: also bring our logs to the partners."""
         self.sequencer.start()
         self.folding.start()
-        self._feeding = feeding
-        self._renew_feeds()
+        if feeding:
+            self.outbox.start()
 
     def stop(self) -> None:
         """Stop in order: nothing new goes out, what was accepted is finished, all is closed."""
-        with self._feeds_lock:
-            feeds, self._feeds, self._feeding = list(self._feeds.values()), {}, False
-        for feed in feeds:
-            feed.stop()
+        self.outbox.stop()
         self.folding.stop()
         self.sequencer.stop()
         self.index.close()
@@ -236,33 +231,13 @@ class Node:
     def refresh(self) -> None:
         """The channels have changed."""
         self.registry.refresh()
-        self._renew_feeds()
+        self.outbox.renew()
         self.folding.wake()
 
     def feeds(self) -> list[FeedState]:
-        with self._feeds_lock:
-            return [feed.state for feed in self._feeds.values()]
+        return self.outbox.states()
 
-    def _renew_feeds(self) -> None:
-        """One feed for each other member of each channel in force; routes may have changed."""
-        if not self._feeding:
-            return
-        with self._feeds_lock:
-            old, self._feeds = self._feeds, {}
-        for feed in old.values():
-            feed.stop()
-        fresh = {}
-        for log in self.registry.logs():
-            if log.own and log.channel.in_force and not log.channel.frozen_at:
-                for party in log.charter.members():
-                    if party != self.party:
-                        fresh[log.channel.ch, party] = self._feed(log, party)
-        with self._feeds_lock:
-            self._feeds = fresh
-        for feed in fresh.values():
-            feed.start()
-
-    def _feed(self, log: Log, party: PartyId) -> Feed:
+    def _feed(self, log: Log, party: PartyId, route: str) -> Feed:
         card = log.charter.member(party)
         limits = PeerLimits(
             connect_s=self.limits.connect_s,
@@ -270,13 +245,12 @@ class Node:
             read_s=self.limits.answer_s,
             write_s=self.limits.total_s,
         )
-        url = self.registry.url(log.channel.ch, party)
-        config = PartnerConfig(url, card.roster.tls, card.node_verifier(), limits)
-        partner = Partner(config, self.keys.node_signer(), lambda: int(self.clock()), system_random)
+        roster, signer = card.roster, self.keys.node_signer()
+        config = PartnerConfig(roster.url, roster.tls, card.node_verifier(), limits, via=route)
         return Feed(
             log,
             party,
-            partner,
+            lambda: Partner(config, signer, lambda: int(self.clock()), system_random),
             self.store,
             self.blobs,
             self.publisher,
@@ -303,14 +277,14 @@ class Node:
 
     def _appended(self, log: Log) -> None:
         self.folding.wake()
-        self._wake_feeds(log.channel.ch)
+        self.outbox.wake(log.channel.ch)
 
     def _mirrored(self, _log: Log) -> None:
         self.folding.wake()
 
     def _folded(self, log: Log) -> None:
         """Another's log has moved: what it lacks may have changed."""
-        self._wake_feeds(log.channel.ch, log.party)
+        self.outbox.wake(log.channel.ch, log.party)
 
     def _cosigned(self, _log: Log, _party: PartyId) -> None:
         self.folding.wake()
@@ -318,20 +292,7 @@ class Node:
     def _heard(self, ch: str, party: PartyId) -> None:
         """The partner is up: waiting any longer to send would be idle. A body may have come."""
         self.folding.wake()
-        with self._feeds_lock:
-            feed = self._feeds.get((ch, party))
-        if feed is not None and feed.state.failures:
-            feed.wake()
-
-    def _wake_feeds(self, ch: str, party: PartyId | None = None) -> None:
-        with self._feeds_lock:
-            feeds = [
-                feed
-                for (channel, member), feed in self._feeds.items()
-                if channel == ch and party in (None, member)
-            ]
-        for feed in feeds:
-            feed.wake()
+        self.outbox.heard(ch, party)
 
     def _alarm(self, log: Log, kind: str) -> None:
         """A party has shown two histories: freeze the channel, keep serving. Evidence is stored."""

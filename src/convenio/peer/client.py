@@ -71,13 +71,15 @@ class PartnerConfig:
 
     url: base URL of the partner's node. tls: SHA-256 of its certificate's DER, hex; empty for a
     certificate of a public authority. key: its node key; None asks as a stranger, for public
-    channels only, and takes unsigned answers.
+    channels only, and takes unsigned answers. via: base URL of another place to connect to, if the
+    node has moved; it still knows itself by `url`, and whoever answers must have its key.
     """
 
     url: str
     tls: str = ""
     key: Ed25519Verifier | None = None
     limits: Limits = field(default_factory=Limits)
+    via: str = ""
 
 
 class Partner:
@@ -109,7 +111,8 @@ class Partner:
         self._clock = clock
         self._rng = rng
         pin = parse_hex(config.tls, 32, "peer.tls") if config.tls else b""
-        self._wire = Wire(self._base, pin, config.limits)
+        reached = parse_base_url(config.via) if config.via else self._base
+        self._wire = Wire(reached, pin, config.limits)
 
     def close(self) -> None:
         """Closes idle connections; the object may still be used."""

@@ -174,7 +174,7 @@ class Wire:
     def _connect(self) -> _Link:
         host = self._base.host.strip("[]")
         try:
-            sock = socket.create_connection((host, self._base.port), self._limits.connect_s)
+            sock = self._dial(host)
         except (socket.gaierror, UnicodeError) as error:
             raise UnavailableError("peer.resolve", host=host) from error
         except OSError as error:
@@ -190,6 +190,11 @@ class Wire:
             raise
         state = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         return _Link(sock, state, 0.0)
+
+    def _dial(self, host: str) -> socket.socket:
+        """A name below `localhost` is this machine (RFC 6761), also where no resolver knows it."""
+        name = "localhost" if host.endswith(".localhost") else host
+        return socket.create_connection((name, self._base.port), self._limits.connect_s)
 
     def _secure(self, sock: socket.socket, host: str) -> socket.socket:
         if self._tls is None:

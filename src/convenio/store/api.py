@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from convenio.core.encoding import MAX_SIZE
 from convenio.core.merkle import EMPTY_ROOT, Reader, RightEdge
 
 ID_BYTES: Final = 16
@@ -191,9 +192,9 @@ class LogStore(Protocol):
         """
 
     def cosignatures(
-        self, origin: str, min_size: int = 0, name: str | None = None
+        self, origin: str, min_size: int = 0, name: str | None = None, max_size: int = MAX_SIZE
     ) -> list[Cosigned]:
-        """Cosignatures over at least `min_size` entries, by size, then by their time."""
+        """Cosignatures over `min_size` to `max_size` entries, by size, then by their time."""
 
     def earliest_cosignature(self, origin: str, name: str, size: int) -> Cosigned | None:
         """Of those by `name` that cover `size` entries and are not flagged, the smallest."""

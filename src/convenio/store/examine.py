@@ -24,9 +24,9 @@ _TREE: Final = "SELECT size, root, checkpoint, edge FROM tree WHERE log = ?"
 _SLOTS: Final = "SELECT key, leaves FROM slot WHERE key >= ? AND key < ? ORDER BY key"
 # Own log: each entry below the head has one id. Mirror: none has.
 _PLACES: Final = (
-    "SELECT own * size = (SELECT count(DISTINCT idx) FROM record WHERE log = ?1 AND idx < size)"
-    " AND own * size = (SELECT count(*) FROM record WHERE log = ?1)"
-    " FROM log JOIN tree ON tree.log = log.id WHERE log.id = ?1"
+    "SELECT own * size = (SELECT count(DISTINCT idx) FROM record WHERE log = ? AND idx < size)"
+    " AND own * size = (SELECT count(*) FROM record WHERE log = ?)"
+    " FROM log JOIN tree ON tree.log = log.id WHERE log.id = ?"
 )
 _CLAIMS: Final = {
     "check.pending": "SELECT size, root FROM pending WHERE log = ? AND size > ? AND size <= ?",
@@ -105,7 +105,7 @@ class Examination:
                 progress(self._origin, end, self._stored)
         if self._edge.encode() != self._raw:
             yield self._finding("check.edge", self._stored)
-        if self._database.read(_PLACES, self._log) != [(1,)]:
+        if self._database.read(_PLACES, *[self._log] * 3) != [(1,)]:
             yield self._finding("check.ids", self._head[0])
 
     def _leaves(self, first: int, end: int) -> list[bytes]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from convenio.core.encoding import MAX_SIZE
 from convenio.core.errors import ConflictError, MalformedError, ProofError, RefusedError
 from convenio.core.merkle import Leaves, Reader, RightEdge, leaf_hash, tree_root
 from convenio.core.tiles import MAX_ENTRY_BYTES
@@ -188,10 +189,10 @@ class MemoryStore:
                 log.cosigned.sort(key=lambda each: (each.size, each.at))
 
     def cosignatures(
-        self, origin: str, min_size: int = 0, name: str | None = None
+        self, origin: str, min_size: int = 0, name: str | None = None, max_size: int = MAX_SIZE
     ) -> list[Cosigned]:
         known = list(self._log(origin).cosigned)
-        return [c for c in known if c.size >= min_size and name in {None, c.name}]
+        return [c for c in known if min_size <= c.size <= max_size and name in {None, c.name}]
 
     def earliest_cosignature(self, origin: str, name: str, size: int) -> Cosigned | None:
         covering = self.cosignatures(origin, size, name)

@@ -140,11 +140,12 @@ def read_entries(db: sqlite3.Connection, log: int, start: int, end: int) -> list
 
     Raises:  UnavailableError: store.corrupt, they are not there or not in order.
     """
+    zero, first_key = entry_key(log, 0), entry_key(log, start)
     rows = db.execute(
-        "SELECT key - ?1, count, bundle FROM piece WHERE key >= coalesce("
-        "(SELECT max(key) FROM piece WHERE key <= ?2 AND key >= ?1), ?2) AND key < ?3"
-        " ORDER BY key LIMIT ?4",
-        (entry_key(log, 0), entry_key(log, start), entry_key(log, end), WIDTH),
+        "SELECT key - ?, count, bundle FROM piece WHERE key >= coalesce("
+        "(SELECT max(key) FROM piece WHERE key >= ? AND key <= ?), ?) AND key < ?"
+        " ORDER BY key LIMIT ?",
+        (zero, zero, first_key, first_key, entry_key(log, end), WIDTH),
     ).fetchall()
     found: list[bytes] = []
     at = start
@@ -170,8 +171,8 @@ def _unbundle(bundle: bytes, count: int) -> list[bytes]:
 def count_entries(db: sqlite3.Connection, log: int) -> int:
     """How many entries of a log are stored."""
     row = db.execute(
-        "SELECT key - ?1 + count FROM piece WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1",
-        (entry_key(log, 0), entry_key(log + 1, 0)),
+        "SELECT key - ? + count FROM piece WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT 1",
+        (entry_key(log, 0), entry_key(log, 0), entry_key(log + 1, 0)),
     ).fetchone()
     return int(typed(row, int)[0]) if row else 0
 
@@ -279,9 +280,9 @@ def cut(db: sqlite3.Connection, log: int, size: int, stored: int) -> None:
     keys = (entry_key(log, size), entry_key(log, stored))
     db.execute("DELETE FROM piece WHERE key >= ? AND key < ?", keys)
     last = db.execute(
-        "SELECT key, count, bundle FROM piece WHERE key < ?1 AND key + count > ?1"
-        " AND key >= ?2 ORDER BY key DESC LIMIT 1",
-        (keys[0], max(keys[0] - WIDTH, entry_key(log, 0))),
+        "SELECT key, count, bundle FROM piece WHERE key < ? AND key + count > ?"
+        " AND key >= ? ORDER BY key DESC LIMIT 1",
+        (keys[0], keys[0], max(keys[0] - WIDTH, entry_key(log, 0))),
     ).fetchone()
     if last:
         kept = _unbundle(last[2], last[1])[: keys[0] - last[0]]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from convenio.core.encoding import MAX_SIZE
 from convenio.core.errors import ConflictError, ProofError, RefusedError, UnavailableError
 from convenio.core.merkle import EMPTY_ROOT, HASH, Reader, RightEdge, leaf_hash, tree_root
 from convenio.core.tiles import TileReader
@@ -230,9 +231,9 @@ class SqliteStore:
                 row = (log, size, root, checkpoint)
                 db.execute("INSERT INTO pending VALUES (?, ?, ?, ?)", row)
             db.execute(
-                "DELETE FROM pending WHERE log = ?1 AND size NOT IN"
-                " (SELECT size FROM pending WHERE log = ?1 ORDER BY size DESC LIMIT ?2)",
-                (log, MAX_PENDING),
+                "DELETE FROM pending WHERE log = ? AND size NOT IN"
+                " (SELECT size FROM pending WHERE log = ? ORDER BY size DESC LIMIT ?)",
+                (log, log, MAX_PENDING),
             )
 
     def next_entry(self, origin: str) -> int:
@@ -284,18 +285,18 @@ class SqliteStore:
                 raise ConflictError("store.beyond", size=size)
             db.execute(
                 "INSERT INTO cosignature (log, size, root, name, key_id, line, at, taken_at,"
-                " flagged) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1"
-                " FROM cosignature WHERE log = ?1 AND size = ?2 AND at = ?7 AND line = ?6)",
-                values,
+                " flagged) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1"
+                " FROM cosignature WHERE log = ? AND size = ? AND at = ? AND line = ?)",
+                (*values, log, cosigned.size, cosigned.at, cosigned.line),
             )
 
     def cosignatures(
-        self, origin: str, min_size: int = 0, name: str | None = None
+        self, origin: str, min_size: int = 0, name: str | None = None, max_size: int = MAX_SIZE
     ) -> list[Cosigned]:
         rows = self._database.read(
-            f"{_COSIGNED} WHERE log = ?1 AND size >= ?2 AND (?3 IS NULL OR name = ?3)"
-            " ORDER BY size, at, seq",
-            *(self._log(origin), min_size, name),
+            f"{_COSIGNED} WHERE log = ? AND size BETWEEN ? AND ?"
+            " AND (? IS NULL OR name = ?) ORDER BY size, at, seq",
+            *(self._log(origin), min_size, max_size, name, name),
         )
         return [_cosigned(row) for row in rows]
 
@@ -321,10 +322,10 @@ class SqliteStore:
         log = self._log(origin)
         with self._database.write() as db:
             db.execute(
-                "INSERT INTO evidence (log, kind, payload, at) SELECT ?1, ?2, ?3, ?4 WHERE"
-                " NOT EXISTS (SELECT 1 FROM evidence WHERE log = ?1 AND kind = ?2 AND payload = ?3)"
-                " AND (SELECT count(*) FROM evidence WHERE log = ?1) < ?5",
-                (log, kind, payload, at, MAX_EVIDENCE),
+                "INSERT INTO evidence (log, kind, payload, at) SELECT ?, ?, ?, ? WHERE"
+                " NOT EXISTS (SELECT 1 FROM evidence WHERE log = ? AND kind = ? AND payload = ?)"
+                " AND (SELECT count(*) FROM evidence WHERE log = ?) < ?",
+                (log, kind, payload, at, log, kind, payload, log, MAX_EVIDENCE),
             )
 
     def evidence(self) -> list[Evidence]:

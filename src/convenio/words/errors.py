@@ -132,6 +132,7 @@ HAPPENED: Final[dict[str, str]] = {
     "control.fault": "The node could not make sense of the request ({kind}).",
     "control.lost": "The node went away before it answered; whether it acted is not known.",
     "control.no_node": "No node is running in this directory.",
+    "control.request": "The node could not read the request.",
     "cosign.bad_signature": "A countersignature by {key} is not valid.",
     "cosign.key_type": "A countersigning key is of a kind we do not know ({type}).",
     "cosign.not_checkpoint": "{key} countersigned something that is not a checkpoint.",
@@ -190,6 +191,7 @@ HAPPENED: Final[dict[str, str]] = {
     "init.exists": "There is already something in {directory}.",
     "instrument.unknown": "The charter uses an instrument that this program lacks ({hash}).",
     "keys.format": "This is not a key file of ours, or it is damaged.",
+    "keys.other_node": "The key file is not that of this node's card.",
     "merkle.edge": "The stored summary of the log is damaged.",
     "merkle.hash_length": "A hash in the proof has the wrong length.",
     "merkle.proof_length": "The proof has the wrong number of hashes ({expected} were expected).",
@@ -212,6 +214,7 @@ HAPPENED: Final[dict[str, str]] = {
     "mirrorwire.too_long": "The request is longer than {max_bytes} bytes.",
     "node.failed": "A part of the node stopped working, so the node stopped as a whole.",
     "node.fault": "Something unexpected failed inside the node ({kind}).",
+    "node.incomplete": "The file {file} of this node is missing or cannot be read.",
     "node.pages": "The node's pages stopped working, so the node stopped as a whole.",
     "node.running": "A node is already running on {directory}.",
     "node.stopping": "The node is stopping.",
@@ -254,6 +257,7 @@ HAPPENED: Final[dict[str, str]] = {
     "people.name": (
         "{person} is not a name that can be used here: letters a to z, digits and hyphens."
     ),
+    "people.no_pages": "This node has no pages.",
     "people.role": "There is no such role: {role}.",
     "people.unknown": "Nobody here is called {person}.",
     "policy.key_type": "A key in the trust file is of a kind it cannot use there.",
@@ -335,10 +339,7 @@ HAPPENED: Final[dict[str, str]] = {
     "serve.failed": "The node's door to its partners did not open.",
     "serve.tls": "The node's certificate or its key cannot be used.",
     "signin.ended": "This session is over.",
-    "signin.link": (
-        "This sign-in link is not known here: it was used, it is older than 15 minutes, or the "
-        "node was started anew."
-    ),
+    "signin.link": "This sign-in link is not valid, was used, or is too old.",
     "split.format": "This is not a proof of two histories, or it is damaged.",
     "split.no_contradiction": "The two checkpoints do not contradict each other.",
     "store.absent": "The node's database is not where it should be.",
@@ -444,10 +445,6 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "age.wrong_passphrase",
     ),
     "It stays sealed. Ask for a file made with the usual setting.": ("age.work_factor",),
-    "Ask for a new link where you got this one.": ("signin.link",),
-    "Sign in again.": ("signin.ended",),
-    "Open it from the record's page.": ("open.sealed",),
-    "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "The lines before it are said; nothing from it on. Correct it and give the "
     "whole batch again.": ("batch.line",),
     "Nothing is lost. Give “./run bench” in the source directory.": ("bench.absent",),
@@ -504,6 +501,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "command.argument",
         "command.unknown",
         "control.fault",
+        "control.request",
     ),
     "Nothing was started and nothing changed. Correct the settings file of the node.": (
         "config.bad_value",
@@ -569,12 +567,18 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "peer.unsigned",
     ),
     "Nothing was touched. Choose an empty directory.": ("init.exists",),
+    "The node did not start and nothing changed. Put back the key file that was made with it.": (
+        "keys.other_node",
+    ),
     "Everything accepted until now is kept. Look at the node's log, then start it again.": (
         "node.failed",
         "node.pages",
     ),
     "Everything accepted until now is kept. Look at the node's log and report the code.": (
         "node.fault",
+    ),
+    "The node did not start and nothing changed. Put the file back, or see who may read it.": (
+        "node.incomplete",
     ),
     "Nothing changed. Use the node that runs, or stop it first.": ("node.running",),
     "Everything accepted until now is kept. Give the command again when the node is running.": (
@@ -587,6 +591,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "verify.no_keys",
     ),
     "It stays sealed. Open it with “convenio open”.": ("open.sealed",),
+    "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "Nothing was opened and nothing changed. Name a file with one line of text.": (
         "passphrase.file",
     ),
@@ -601,6 +606,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "people.exists",
         "people.name",
         "people.role",
+    ),
+    "Nothing changed. Give it a port for pages in its settings file and start it again.": (
+        "people.no_pages",
     ),
     "It is not a receipt yet. Wait for the partner's countersignature and try again.": (
         "policy.quorum",

@@ -112,12 +112,12 @@ def _invite(teller: Teller, pair: Pair, value: Answer) -> None:
     links = pair.sign_in_links()
     teller.chapter(shell.text("Look for yourself"))
     for address in links:
-        teller.tell(address)
+        teller.show(address)
     if links:
         teller.tell(shell.text("Each link signs one demo person in, once, within 15 minutes."))
     teller.tell(shell.text("In another terminal:"))
-    teller.tell(f"export CONVENIO_PASSPHRASE_FILE={pair.phrase_file()}")
-    teller.tell(f"convenio log {pair.node('us')} --as demo.sam --channel bicentennial")
+    teller.show(f"export CONVENIO_PASSPHRASE_FILE={pair.phrase_file()}")
+    teller.show(f"convenio log {pair.node('us')} --as demo.sam --channel bicentennial")
     teller.tell(shell.text("Stop both nodes with Ctrl-C."))
     shell.answer(value | {"links": links, "ok": True}, lambda: None)
 

@@ -43,12 +43,16 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """A person of the demo. None of them exists."""
+    """A person of the demo. None of them exists. alias: the id without `demo.` before it."""
 
-    id: str
+    alias: str
     name: str
     party: str
     roles: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        return f"demo.{self.alias}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,11 +314,12 @@ FENTANYL_SEIZED: Final = Figures(
 )
 
 CHARACTERS: Final = (
-    Character("demo.ana", "Demo: Ana Ejemplo", "mx", ("officer",)),
-    Character("demo.luis", "Demo: Luis Muestra", "mx", ("releaser",)),
-    Character("demo.sam", "Demo: Sam Sample", "us", ("officer",)),
-    Character("demo.pat", "Demo: Pat Placeholder", "us", ("releaser",)),
+    Character("ana", "Demo: Ana Ejemplo", "mx", ("officer",)),
+    Character("luis", "Demo: Luis Muestra", "mx", ("releaser",)),
+    Character("sam", "Demo: Sam Sample", "us", ("officer",)),
+    Character("pat", "Demo: Pat Placeholder", "us", ("releaser",)),
 )
+OFFICERS: Final = {each.party: each.id for each in CHARACTERS if "officer" in each.roles}
 
 _MADE_UP: Final = Text(
     "DEMO. Made up; no such person, post or shipment exists.",

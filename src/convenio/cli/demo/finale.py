@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from convenio.cli.demo.content import OFFICERS
 from convenio.cli.demo.pair import IN_PROSE, PARTIES, Pair
 from convenio.cli.demo.proof import holds, spoil
 from convenio.cli.demo.story import PUBLIC, SEALED, Story
@@ -29,7 +30,6 @@ _WHILE_AWAY: Final = tuple(
     )
     for number in (1, 2, 3)
 )
-_OFFICER: Final = "demo.ana"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Finale:
         tell.chapter(self.text("One node is unplugged"))
         self._pair.stop("us")
         said = self._story.say_more("mx", _WHILE_AWAY)
-        last = {"as": _OFFICER, "record": said[-1]["place"], "channel": SEALED}
+        last = {"as": OFFICERS["mx"], "record": said[-1]["place"], "channel": SEALED}
         record = self._pair.call("mx", "record", last)
         waiting = all(each["state"] == "accepted" for each in record["delivery"])
         tell.tell(
@@ -82,7 +82,7 @@ class Finale:
         trust = self._story.channels[SEALED]["ch"]
         place = next(row.places[0] for row in self._story.rows if row.channel == SEALED)
         bundle = folder / "notice.zip"
-        args = {"as": _OFFICER, "records": [place], "channel": SEALED}
+        args = {"as": OFFICERS["mx"], "records": [place], "channel": SEALED}
         self._pair.fetch("mx", "bundle", args, bundle)
         self._verify(
             self.text("The bundle of the notice, as it was given"), bundle, trust, Grade.VOUCHED
@@ -161,19 +161,22 @@ class Finale:
         try:
             report = holds(given, trust)
         except ConvenioError as error:
-            self._check(what, wanted is Grade.FAILED, self._reason(error.code))
+            self._check(what, wanted is Grade.FAILED, self._reason(error.code, error.parameters))
             return
-        reason = next((each.reason for each in report.failed if each.reason), "")
+        reason = next(
+            (self._reason(each.reason, each.parameters) for each in report.failed if each.reason),
+            "",
+        )
         said = {
             Grade.VOUCHED: self.text("It holds."),
             Grade.CONSISTENT: self.text("It is consistent, but nobody vouches for the keys."),
-            Grade.FAILED: self.text("It does not hold: {reason}", reason=self._reason(reason)),
+            Grade.FAILED: self.text("It does not hold: {reason}", reason=reason),
         }
         self._check(what, report.grade is wanted, said[report.grade])
 
-    def _reason(self, code: str) -> str:
+    def _reason(self, code: str, parameters: Mapping[str, object]) -> str:
         known = HAPPENED.get(code)
-        return self.text(known, code=code) if known else f"[{code}]"
+        return self.text(known, **{**parameters, "code": code}) if known else f"[{code}]"
 
     def _same(self) -> bool:
         """Each log is equally long at both nodes."""

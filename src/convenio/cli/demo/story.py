@@ -10,7 +10,14 @@ from typing import Any, Final
 import orjson
 
 from convenio.cli.demo import content
-from convenio.cli.demo.content import DUE_IN_S, FENTANYL_SEIZED, HOMICIDE_VICTIMS, Json, Letter
+from convenio.cli.demo.content import (
+    DUE_IN_S,
+    FENTANYL_SEIZED,
+    HOMICIDE_VICTIMS,
+    OFFICERS,
+    Json,
+    Letter,
+)
 from convenio.cli.demo.pair import IN_PROSE, PARTIES, Pair
 from convenio.cli.demo.proof import bundle_holds
 from convenio.cli.demo.teller import Teller
@@ -27,7 +34,6 @@ TITLES: Final = {
     SEALED: Text("Bicentennial Framework (demo)", "Entendimiento Bicentenario (demo)"),
     PUBLIC: Text("Plan and figures (demo)", "Plan y cifras (demo)"),
 }
-_OFFICER: Final = {"mx": "demo.ana", "us": "demo.sam"}
 _AUTOMATIC: Final = ("received.v1", "proof.v1")
 
 
@@ -245,7 +251,7 @@ class Story:
         """The record of this id, if an earlier demo in this directory has said it."""
         wanted, before = self._id(key), ""
         while True:
-            args = {"as": _OFFICER[party], "channel": SEALED, "limit": 500, "before": before}
+            args = {"as": OFFICERS[party], "channel": SEALED, "limit": 500, "before": before}
             page = self._pair.call(party, "log", args)
             for record in page["records"]:
                 if record["id"] == wanted:
@@ -255,7 +261,7 @@ class Story:
 
     def _say_public(self, party: str, what: str, kind: str, values: list[Json]) -> Row:
         lines = b"".join(orjson.dumps({"json": value}) + b"\n" for value in values)
-        args = {"as": _OFFICER[party], "channel": PUBLIC, "to": [], "type": kind, "open": True}
+        args = {"as": OFFICERS[party], "channel": PUBLIC, "to": [], "type": kind, "open": True}
         said = self._pair.call(party, "say.batch", args, (lines,))
         places = self._places(party, said["first"], said["last"])
         return self._add(Row(what, PUBLIC, party, places))
@@ -272,7 +278,7 @@ class Story:
 
     def _args(self, party: str) -> Json:
         other = next(each for each in PARTIES if each != party)
-        return {"as": _OFFICER[party], "channel": SEALED, "to": [f"{other}:liaison"]}
+        return {"as": OFFICERS[party], "channel": SEALED, "to": [f"{other}:liaison"]}
 
     def _id(self, key: str) -> str:
         """The same id each time, so that an interrupted demo goes on where it was."""
@@ -282,7 +288,7 @@ class Story:
     # --- looking ---
 
     def _record(self, party: str, place: str, channel: str) -> Answer:
-        args = {"as": _OFFICER[party], "record": place, "channel": channel}
+        args = {"as": OFFICERS[party], "record": place, "channel": channel}
         return self._pair.call(party, "record", args)
 
     def _settle_rows(self) -> None:
@@ -310,7 +316,7 @@ class Story:
         """The addressee opens the notice, which is noted at its own node."""
         target = self._pair.directory / "opened.txt"
         args = {
-            "as": _OFFICER[party],
+            "as": OFFICERS[party],
             "record": row.places[0],
             "channel": SEALED,
             "part": 0,
@@ -330,7 +336,7 @@ class Story:
     def _verified(self, row: Row) -> int:
         """How many of the row's records hold, checked from a bundle and the fingerprint alone."""
         target = self._pair.directory / "check.zip"
-        args = {"as": _OFFICER[row.party], "records": row.places, "channel": row.channel}
+        args = {"as": OFFICERS[row.party], "records": row.places, "channel": row.channel}
         self._pair.fetch(row.party, "bundle", args, target)
         held = bundle_holds(target, self.channels[row.channel]["ch"])
         target.unlink()

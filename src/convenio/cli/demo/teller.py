@@ -31,6 +31,10 @@ class Teller:
     def tell(self, text: str) -> None:
         self._wrapped(text, "   ", "   ")
 
+    def show(self, line: str) -> None:
+        """An address or a command: on one line, whatever its length, to be copied."""
+        self._line(f"   {line}")
+
     def proves(self, text: str) -> None:
         """What one side can show to others from now on."""
         self._wrapped(text, " ✓ ", "   ")

@@ -1,0 +1,100 @@
+"""Records: listed, shown, opened."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Final
+
+from convenio.core.decide import Act, Question, require
+from convenio.core.errors import MalformedError
+from convenio.core.record import PartyId
+from convenio.node.commands.args import (
+    MAX_PAGE,
+    Args,
+    Command,
+    found_record,
+    number_of,
+    opened,
+    text_of,
+    viewer_of,
+)
+from convenio.node.control import Answer, Progress
+from convenio.node.index import Row
+from convenio.node.local import Channel
+from convenio.node.records import Found
+from convenio.node.wiring import Node
+
+
+def record_json(node: Node, found: Found) -> Answer:
+    header = found.header
+    return {
+        "channel": found.log.channel.name,
+        "place": f"{found.log.party}/{found.index}",
+        "leaf": found.leaf.hex(),
+        "id": header.id,
+        "at": header.at,
+        "type": header.type,
+        "from": header.sender,
+        "desks": [name.rpartition("/")[2] for name in header.by],
+        "to": list(header.to),
+        "case": header.case,
+        "inst": header.inst,
+        "act": header.act,
+        "due_in": header.due_in,
+        "cav": header.cav,
+        "data": header.data,
+        "bodies": [
+            {"form": b.form, "bytes": b.n, "to": list(b.to), "here": node.blobs.has(b.c)}
+            for b in header.bodies
+        ],
+        "delivery": [{**asdict(d), "state": str(d.state)} for d in node.records.delivery(found)],
+    }
+
+
+def _log(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    person = viewer_of(node, args)
+    channel = node.registry.channel(text_of(args, "channel"))
+    require(Question(Act.SEE, person, channel.signed.charter))
+    limit = number_of(args, "limit", 50, MAX_PAGE)
+    before = _page_mark(channel, text_of(args, "before", ""))
+    automatic = bool(args.get("automatic", False))
+    rows = node.records.latest(channel.ch, limit + 1, before, automatic=automatic)
+    following = _mark(rows[limit - 1]) if len(rows) > limit > 0 else ""
+    shown = [record_json(node, node.records.at_row(row)) for row in rows[:limit]]
+    return {"channel": channel.name, "records": shown, "next": following}
+
+
+def _mark(row: Row) -> str:
+    return f"{row.at}.{row.party}.{row.index}"
+
+
+def _page_mark(channel: Channel, mark: str) -> Row | None:
+    if not mark:
+        return None
+    at, _, rest = mark.partition(".")
+    party, _, index = rest.partition(".")
+    if not (at.isdecimal() and index.isdecimal() and len(mark) < 80 and mark.isascii()):
+        raise MalformedError("command.argument", argument="before")
+    return Row(channel.ch, PartyId(party), int(index), b"", int(at), "", "")
+
+
+def _show(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    return record_json(node, found_record(node, args))
+
+
+def _open(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
+    found = found_record(node, args)
+    part = number_of(args, "part", 0, 31)
+    with opened(files, 0, "wb") as out:
+        opening = node.speaking.open(
+            text_of(args, "as"), found, part, out, text_of(args, "reason", "")
+        )
+    label = opening.label
+    return {"media": label.media, "name": label.name, "lang": label.lang}
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "log": _log,
+    "record": _show,
+    "open": _open,
+}
