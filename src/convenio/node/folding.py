@@ -306,8 +306,9 @@ class Folding:
         have = [state.fold.leaf(p) for p in absent if self._complete(self._header(state, p))]
         lack = {p: leaf for p, leaf in lack.items() if not self._complete(self._header(state, p))}
         named, rest = _first(lack, MAX_LACKING)
-        for place in rest:  # no more fit into one record: claim nothing beyond them yet
-            seen = self._cut_back(state, seen, place)
+        if rest:  # no more fit into one record: claim nothing yet that has them in its past
+            with self._lock:
+                seen = state.fold.seen(own.party, rest)
         if due or have:
             data: Object = {}
             if named:
@@ -328,14 +329,6 @@ class Folding:
             if last and place.index < state.fold.covers(last, place.party):
                 del state.incomplete[place]
         return dict(state.incomplete)
-
-    def _cut_back(self, state: _Channel, seen: Seen, place: Place) -> Seen:
-        """`seen`, ending just before `place` in its log."""
-        less = {party: claim for party, claim in seen.items() if party != place.party}
-        if place.index:
-            root = self._root_at(state.fold.rules.ch)(place.party, place.index)
-            less[place.party] = (place.index, root.hex())
-        return less
 
     def _header(self, state: _Channel, place: Place) -> Header:
         member = next(m for m in state.fold.rules.members if m.party == place.party)
@@ -436,6 +429,6 @@ def _proof_data(leaf: bytes, taken: Cosigned) -> Object:
 
 
 def _first(lack: dict[Place, bytes], most: int) -> tuple[dict[Place, bytes], list[Place]]:
-    """The first `most` by party and index, and the places of the others, earliest last."""
-    ordered = sorted(lack)
-    return {place: lack[place] for place in ordered[:most]}, ordered[: most - 1 : -1]
+    """The first `most` as they were folded, so that no other is in their past, and the others."""
+    places = list(lack)
+    return {place: lack[place] for place in places[:most]}, places[most:]

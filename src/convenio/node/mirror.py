@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.errors import (
@@ -24,7 +25,13 @@ from convenio.core.mirrorwire import (
     UploadHeader,
     check_package,
 )
-from convenio.core.note import Note, SignatureLine, keyring, verify_note
+from convenio.core.note import (
+    Note,
+    SignatureLine,
+    keyring,
+    parse_signature_lines,
+    verify_note,
+)
 from convenio.core.split import SplitProof
 from convenio.node.clock import Clock, stamp
 from convenio.node.config import Limits
@@ -32,6 +39,9 @@ from convenio.node.keys import NodeKeys
 from convenio.node.quotas import Quotas
 from convenio.node.registry import Log
 from convenio.store.api import Cosigned, Head, LogStore
+
+REFRESH_S: Final = 30  # a cosignature no older is given again: each one made is kept for ever
+_LINE_BYTES: Final = 8192
 
 
 class Mirror:
@@ -172,7 +182,8 @@ class Mirror:
     def finish(self, log: Log, header: UploadHeader, target: Head) -> list[SignatureLine]:
         """All entries are here: advance if that is still due, cosign, and say so.
 
-        A cosignature is made anew each time it is asked for: its time says "as of now".
+        A cosignature is made anew when it is asked for: its time says "as of now", within
+        `REFRESH_S`.
         """
         head = self._store.head(log.origin)
         if head.size < header.end:
@@ -185,14 +196,24 @@ class Mirror:
 
     def _cosign(self, log: Log, head: Head) -> list[SignatureLine]:
         checkpoint = Checkpoint(log.origin, head.size, head.root)
-        given = self._store.cosignatures(log.origin, head.size, self._cosigners[0].name)
-        last = max((c.at for c in given), default=0)
-        at = stamp(self._clock(), last, self._limits.clock_slack_s)
+        now = self._clock()
+        last = self._store.latest_cosignature(log.origin, self._cosigners[0].name)
+        if last and last.size == head.size and 0 <= now - last.at < REFRESH_S:
+            given = self._given(log, last)
+            if len(given) == len(self._cosigners):
+                return given
+        at = stamp(now, last.at if last else 0, self._limits.clock_slack_s)
         lines = [cosigner.cosign(checkpoint, at) for cosigner in self._cosigners]
         _, signed = parse_signed_checkpoint(head.checkpoint)
         for line in (*signed.lines, *lines):  # the log's own, so that a receipt of it can be shown
             self._store.put_cosignature(log.origin, cosigned_of(head, line, at, at, flagged=False))
         return lines
+
+    def _given(self, log: Log, last: Cosigned) -> list[SignatureLine]:
+        """The lines we made together with `last`."""
+        kept = self._store.cosignatures(log.origin, last.size, last.name, last.size)
+        lines = {c.key_id: c.line for c in kept if c.at == last.at}
+        return [parse_signature_lines(line, _LINE_BYTES)[0] for line in lines.values()]
 
     def checkpoint(self, log: Log) -> bytes:
         """The mirror checkpoint with the log's lines and ours; b"" while there is none."""
