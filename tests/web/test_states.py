@@ -50,8 +50,8 @@ def _page(browser: Any, leaf: str) -> str:
 
 def _until(ready: Callable[[], bool], pair: Pair) -> None:
     """Waits on what the node does, not on a clock."""
-    for feed in pair.mx.node._feeds.values():
-        feed.wake()
+    for channel in pair.mx.node.registry.channels():
+        pair.mx.node.outbox.wake(channel.ch)
     for _ in range(400):
         if ready():
             return
