@@ -1,4 +1,4 @@
-"""The outbox: what a partner lacks reaches it, whatever breaks on the way, and nothing comes twice."""
+"""The outbox: what a partner lacks reaches it, whatever breaks on the way, and only once."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import io
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.nodes import KEEPER, NOW, Home, World, confirm, world
+from tests.support.nodes import KEEPER, NOW, Clock, Home, World, confirm, world
 from tests.support.proxy import HALF, LOSE, PASS, REFUSE, Proxy, road
 
+from convenio.core.draft import draft
 from convenio.core.errors import RefusedError, UnavailableError
 from convenio.core.record import parse_record
+from convenio.core.trust import Quota
 from convenio.node.feed import FeedState
 from convenio.node.records import State
 from convenio.node.speaking import Attachment
-from convenio.core.trust import Quota
 
 
 @pytest.fixture
@@ -80,7 +82,6 @@ def test_both_cut_off_for_long_converge(pair: World) -> None:
     for day in range(4):
         pair.clock.now = NOW + day * 10 * 86_400
         for home in pair.homes:
-            home.node.channels._clock = pair.clock
             for _ in range(100):
                 home.say(bodies=())
     for home in pair.homes:
@@ -103,20 +104,13 @@ def test_ten_thousand_records_go_in_several_requests(pair: World, way: Proxy) ->
 
 def _say_many(home: Home, count: int) -> None:
     """Straight through the sequencer, which is what makes it quick."""
-    from dataclasses import replace
-
-    from convenio.core.draft import draft
-
     first = home.say(bodies=())
     log = home.node.registry.own_log(home.channel.ch)
     (stored,) = home.node.store.entries(home.origin(), first.index, first.index + 1)
     header = parse_record(stored.entry).header
-    desk = header.by[0][-8:]
-    jobs = [
-        home.node.sequencer.submit(log, draft(replace(header, id=os.urandom(16).hex())), (desk,))
-        for _ in range(count - 1)
-    ]
-    for job in jobs:
+    drafts = [draft(replace(header, id=os.urandom(16).hex())) for _ in range(count - 1)]
+    desks = (header.by[0][-8:],)
+    for job in [home.node.sequencer.submit(log, each, desks) for each in drafts]:
         job.result(30)
 
 
@@ -297,29 +291,6 @@ def test_a_body_we_no_longer_hold_is_left_out(pair: World) -> None:
     assert feed_of(mx).error == ""
 
 
-def test_bodies_that_are_there_already_are_not_sent_again(pair: World, way: Proxy) -> None:
-    """The partner says it lacks many; each that has come meanwhile is asked for, not sent."""
-    mx, us = pair.homes
-    content = os.urandom(200_000)
-    write = us.node.partnering.blob_write
-    holding = [True]
-
-    def lost(who: object, blob: object, chunk: object) -> object:
-        return chunk.total if holding[0] else write(who, blob, chunk)  # type: ignore[attr-defined, arg-type]
-
-    us.node.partnering.blob_write = lost  # type: ignore[method-assign, assignment]
-    said = [mx.say(content) for _ in range(5)]
-    pair.until(lambda: all(mx.states(each) == [State.LACKING] for each in said))
-    holding[0] = False
-    pair.until(lambda: all(mx.states(each) == [State.RECEIVED] for each in said))
-    sent = way.bytes_of("/blob/")
-    del way.seen[:]
-    for _ in range(3):
-        mx.node.outbox.wake(mx.channel.ch)
-        pair.settle()
-    assert (way.bytes_of("/blob/"), sent > 0) == (0, True)
-
-
 # --- what the partner's rules say ---
 
 
@@ -329,18 +300,26 @@ def test_a_quota_is_kept_seen_by_the_sender_and_over_the_next_day(tmp_path: Path
         for _ in range(25):
             mx.say(bodies=())
         made.until(
-            lambda: (feed_of(mx).error, feed_of(mx).parameters.get("status")) == ("peer.status", 429)
+            lambda: (
+                (feed_of(mx).error, feed_of(mx).parameters.get("status")) == ("peer.status", 429)
+            )
         )
         assert feed_of(mx).parameters["reason"] == "quota.exceeded"
         assert us.node.store.next_entry(us.origin("mx")) <= 10
         us.say(bodies=())
         made.until(lambda: mx.size("us") >= 1, "the other direction works")
+
+        def at_least(entries: int) -> bool:
+            return us.node.store.next_entry(us.origin("mx")) >= min(mx.size(), entries)
+
         for day in (1, 2, 3, 4):
             made.clock.now = NOW + day * 86_400
             mx.node.outbox.wake(mx.channel.ch)
             made.until(
-                lambda: us.node.store.next_entry(us.origin("mx")) >= min(mx.size(), 10 * day)
-                or us.size("mx") == mx.size()
+                lambda: (
+                    us.node.store.next_entry(us.origin("mx")) >= min(mx.size(), 10 * day)
+                    or us.size("mx") == mx.size()
+                )
             )
         made.until(lambda: us.size("mx") >= 25)
         assert us.findings() == []
@@ -378,25 +357,52 @@ def test_a_public_channel_needs_no_confirmation(tmp_path: Path) -> None:
 # --- clocks that differ ---
 
 
-def test_a_cosignature_far_from_our_time_is_kept_flagged_and_asked_for_again(pair: World) -> None:
-    from tests.support.nodes import Clock
+def test_a_cosignature_far_from_our_time_is_kept_flagged_and_asked_for_again(
+    tmp_path: Path,
+) -> None:
+    with world(tmp_path, limits={"skew_s": 5}) as made:
+        mx, us = made.homes
+        us.close()
+        us.clock = Clock(NOW + 20)  # requests are taken within a minute of our time
+        us.open()
+        us.node.outbox.stop()
+        for _ in range(3):
+            said = mx.say(b"one")
+        made.until(lambda: feed_of(mx).error == "feed.time_differs" and us.size("mx") == 3)
+        assert feed_of(mx).parameters == {"party": "us", "at": NOW + 20, "now": NOW}
+        assert feed_of(mx).cosigned == 0
+        assert mx.states(said) == [State.ACCEPTED], "no receipt"
+        name = us.node.mirror._cosigners[0].name
+        made.until(lambda: bool(mx.node.store.cosignatures(mx.origin(), 3, name)))
+        assert all(c.flagged for c in mx.node.store.cosignatures(mx.origin(), 0, name))
+        made.clock.now, us.clock.now = NOW + 118, NOW + 120
+        made.until(lambda: mx.states(said) == [State.COSIGNED])
+        assert mx.findings() == []
 
-    mx, us = pair.homes
-    us.close()
-    us.clock = Clock(NOW + 20)  # requests are taken within a minute of our time
-    us.open()
-    mx.node.limits = mx.node.limits
-    said = mx.say(b"one")
-    pair.until(lambda: mx.states(said) == [State.RECEIVED])
-    mx_limits = mx.node.limits
-    assert mx_limits.skew_s == 300
+
+def test_entries_known_to_be_there_are_not_sent_again_for_the_sake_of_a_better_time(
+    tmp_path: Path,
+) -> None:
+    with world(tmp_path, limits={"skew_s": 5}) as made, road(made["us"].port) as way:
+        mx, us = made.homes
+        mx.node.channels.route(KEEPER, mx.channel.name, "us", way.url)
+        us.close()
+        us.clock = Clock(NOW + 20)
+        us.open()
+        us.node.outbox.stop()
+        mx.say(bodies=(), data={"a": "x" * 8000})
+        made.until(lambda: feed_of(mx).error == "feed.time_differs" and us.size("mx") == 1)
+        del way.seen[:]
+        made.until(lambda: way.count("add-entries") > 3)
+        assert max(size for _, path, _, size in way.seen if "add-entries" in path) < 400
+        made.close()
 
 
 def test_our_thread_fault_is_not_swallowed(pair: World) -> None:
     mx = pair["mx"]
     (feed,) = [feed for _, feed in mx.node.outbox._feeds.values()]
 
-    def broken() -> None:
+    def broken() -> bool:
         raise ZeroDivisionError
 
     feed.round = broken  # type: ignore[method-assign]

@@ -256,7 +256,7 @@ def test_an_automatic_record_with_a_body_that_does_not_come_is_not_claimed_eithe
         made = proper(*args)
         return replace(made, type=kinds.get(made.type, made.type))
 
-    speaking._header = odd  # type: ignore[method-assign]
+    speaking._header = odd  # type: ignore[method-assign, assignment]
     said = mx.say(b"hung on")
     pair.until(lambda: us.cut()["mx"] == 1)
     us.say(b"our own words", bodies=())

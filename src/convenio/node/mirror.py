@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.errors import (
     ConflictError,
+    RefusedError,
     SignatureError,
     SplitViewError,
     UnverifiedError,
@@ -24,7 +26,13 @@ from convenio.core.mirrorwire import (
     UploadHeader,
     check_package,
 )
-from convenio.core.note import Note, SignatureLine, keyring, verify_note
+from convenio.core.note import (
+    Note,
+    SignatureLine,
+    keyring,
+    parse_signature_lines,
+    verify_note,
+)
 from convenio.core.split import SplitProof
 from convenio.node.clock import Clock, stamp
 from convenio.node.config import Limits
@@ -32,6 +40,9 @@ from convenio.node.keys import NodeKeys
 from convenio.node.quotas import Quotas
 from convenio.node.registry import Log
 from convenio.store.api import Cosigned, Head, LogStore
+
+REFRESH_S: Final = 60
+MAX_LINES: Final = 16 * 1024
 
 
 class Mirror:
@@ -153,27 +164,28 @@ class Mirror:
     def take(self, log: Log, package: Package, target: Head) -> None:
         """Store one package, proven into `target`; with the last one the mirror advances.
 
-        Raises:  ProofError, nothing of this package is stored · RefusedError: quota.entries.
+        Raises:  ProofError, nothing of this package is stored · RefusedError: quota.exceeded, what
+                 today's quota admits of it is stored.
         """
         origin = log.origin
         known = self._store.next_entry(origin)
         reader = self._store.reader(origin, package.start)
         before = edge_of(package.bundle_start, package.start, reader)
         check_package(package, before, target.size, target.root)
-        fresh = package.entries[max(0, known - package.start) :]
-        if fresh:
-            now = int(self._clock())
-            self._quotas.count(log, len(fresh), sum(map(len, fresh)), now)
-        if package.end == target.size and target.size > self._store.head(origin).size:
-            self._store.absorb(origin, package.start, package.entries, target.size)
-        elif fresh:
-            self._store.put_entries(origin, package.start, package.entries)
+        sizes = [len(entry) for entry in package.entries[max(0, known - package.start) :]]
+        admitted = self._quotas.admit(log, sizes, int(self._clock()))
+        entries = package.entries[: len(package.entries) - len(sizes) + admitted]
+        whole = admitted == len(sizes)
+        if whole and package.end == target.size and target.size > self._store.head(origin).size:
+            self._store.absorb(origin, package.start, entries, target.size)
+        elif admitted:
+            self._store.put_entries(origin, package.start, entries)
+        if not whole:
+            quota = log.charter.quota.entries_per_day
+            raise RefusedError("quota.exceeded", entries_per_day=quota)
 
     def finish(self, log: Log, header: UploadHeader, target: Head) -> list[SignatureLine]:
-        """All entries are here: advance if that is still due, cosign, and say so.
-
-        A cosignature is made anew each time it is asked for: its time says "as of now".
-        """
+        """All entries are here: advance if that is still due, cosign, and say so."""
         head = self._store.head(log.origin)
         if head.size < header.end:
             head = self._store.advance(log.origin, target.size)
@@ -184,15 +196,27 @@ class Mirror:
         return lines
 
     def _cosign(self, log: Log, head: Head) -> list[SignatureLine]:
+        """Our lines over `head`: those given within the last minute again, else new ones.
+
+        A cosignature says "as of now" and is kept for good: whoever asks again because an answer
+        was lost shall not fill the disk.
+        """
+        last = self._store.latest_cosignature(log.origin, self._cosigners[0].name)
+        at = stamp(self._clock(), last.at if last else 0, self._limits.clock_slack_s)
+        if last is not None and last.size == head.size and at - last.at < REFRESH_S:
+            return self._given(log, head)
         checkpoint = Checkpoint(log.origin, head.size, head.root)
-        given = self._store.cosignatures(log.origin, head.size, self._cosigners[0].name)
-        last = max((c.at for c in given), default=0)
-        at = stamp(self._clock(), last, self._limits.clock_slack_s)
         lines = [cosigner.cosign(checkpoint, at) for cosigner in self._cosigners]
         _, signed = parse_signed_checkpoint(head.checkpoint)
         for line in (*signed.lines, *lines):  # the log's own, so that a receipt of it can be shown
             self._store.put_cosignature(log.origin, cosigned_of(head, line, at, at, flagged=False))
         return lines
+
+    def _given(self, log: Log, head: Head) -> list[SignatureLine]:
+        """The latest line of each of our keys over `head`."""
+        found = self._store.cosignatures(log.origin, head.size, self._cosigners[0].name)
+        latest = {c.key_id: c.line for c in found if c.size == head.size}
+        return [*parse_signature_lines(b"".join(latest.values()), MAX_LINES)] if latest else []
 
     def checkpoint(self, log: Log) -> bytes:
         """The mirror checkpoint with the log's lines and ours; b"" while there is none."""
@@ -200,13 +224,7 @@ class Mirror:
         if not head.size:
             return b""
         _, note = parse_signed_checkpoint(head.checkpoint)
-        name = self._cosigners[0].name
-        latest = {
-            c.key_id: c.line
-            for c in self._store.cosignatures(log.origin, head.size, name)
-            if c.size == head.size
-        }
-        return note.encode() + b"".join(latest.values())
+        return note.encode() + b"".join(line.encode() for line in self._given(log, head))
 
 
 class NotThereError(ConflictError):

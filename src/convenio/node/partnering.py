@@ -199,7 +199,7 @@ class Partnering:
         if total > self._limits.small_body_bytes and not any(self._citing(blob.ch, blob.c)):
             raise RefusedError("blob.not_cited")
         log = next(each for each in self._registry.logs(blob.ch) if each.party == party)
-        self._quotas.count(log, 0, len(chunk.content), int(self._clock()))
+        self._quotas.count(log, len(chunk.content), int(self._clock()))
         held = self._blobs.stage_write(blob.c, chunk.offset, chunk.content, total)
         if held == total:
             self._came(blob.ch, blob.c)
