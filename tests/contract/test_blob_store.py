@@ -241,6 +241,20 @@ class TestUploading:
         assert [blobs.stage_offset(c) for c in names[:3]] == [2, 0, 0]
         blobs.stage_write(names[3], 0, b"x", 10)
 
+    def test_a_blob_in_one_piece_passes_when_all_uploads_are_taken(self, blobs: BlobStore) -> None:
+        for n in range(3):
+            blobs.stage_write(hashlib.sha256(bytes([n])).hexdigest(), 0, b"x", 10)
+        assert upload(blobs, DATA[:900]) == 900
+
+    def test_a_blob_in_one_piece_passes_whatever_was_staged_under_its_name(
+        self, blobs: BlobStore
+    ) -> None:
+        c = hashlib.sha256(DATA[:900]).hexdigest()
+        blobs.stage_write(c, 0, b"rubbish", 900)
+        assert upload(blobs, DATA[:900]) == 900
+        assert read(blobs, c) == DATA[:900]
+        assert blobs.sweep(-1) == 0
+
     def test_many_uploaders_of_one_blob_make_one_blob(self, blobs: BlobStore) -> None:
         def work() -> None:
             while not blobs.has(NAME):

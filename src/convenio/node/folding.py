@@ -43,8 +43,7 @@ from convenio.node.registry import GENERATION, Log, Registry
 from convenio.store.api import Cosigned, LogStore
 from convenio.store.objects import BlobStore
 
-BATCH: Final = 2048
-GROUP: Final = 256
+BATCH: Final = 512
 MAX_WAITING: Final = 4096  # entries of a log held in memory because they wait for another log
 MAX_OBJECTIONS: Final = 1000
 Say = Callable[[Log, Draft, Seen], object]
@@ -258,17 +257,17 @@ class Folding:
     def _feed_batch(self, state: _Channel, log: Log) -> bool:
         """Feed some of a log; False if there is nothing more, or too much of it waits already."""
         held, size = state.fold.held(log.party), state.fold.cut()[log.party]
-        end = min(held + BATCH, self._store.head(log.origin).size)
-        if end <= held or held - size >= MAX_WAITING:
+        head = self._store.head(log.origin)
+        if head.size <= held or held - size >= MAX_WAITING:
             return False
         judged, unfit = self._store.fold_mark(log.origin)
-        known = end if log.own else min(max(judged, held), end)
-        for start, stop in (*_groups(held, known), *_groups(known, end)):
-            entries = [stored.entry for stored in self._store.entries(log.origin, start, stop)]
-            with self._lock:
-                state.fresh += state.fold.feed_all(
-                    log.party, start, entries, verified=stop <= known, unfit=unfit
-                )
+        known = log.own or held < judged  # their signatures were checked before
+        end = min(held + BATCH, head.size if log.own or not known else judged)
+        entries = [stored.entry for stored in self._store.entries(log.origin, held, end)]
+        with self._lock:
+            state.fresh += state.fold.feed_all(
+                log.party, held, entries, verified=known, unfit=unfit
+            )
         self._remember(state, log, judged)
         return True
 
@@ -350,7 +349,7 @@ class Folding:
             lack = self._unanswered(state, own.party)
         lack = {p: leaf for p, leaf in lack.items() if not self._complete(self._header(state, p))}
         named, rest = _first(lack, MAX_LACKING)
-        with self._lock:  # what does not fit into one record is not claimed yet
+        with self._lock:  # what does not fit, and what has it in its past, is not claimed yet
             seen = state.fold.seen(own.party, rest)
         said = [*have][:MAX_LACKING]
         if due or named or have:
@@ -495,15 +494,7 @@ def _proof_data(leaf: bytes, taken: Cosigned) -> Object:
     return {"leaf": leaf.hex(), "size": taken.size, "root": root, "name": line.name, "sig": sig}
 
 
-def _groups(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """[start, end) in parts that do not hold up whoever asks a question meanwhile."""
-    while start < end:
-        yield start, min(start + GROUP, end)
-        start += GROUP
-
-
 def _first(lack: dict[Place, bytes], most: int) -> tuple[dict[Place, bytes], list[Place]]:
-    """The first `most` by party and index, and of the others the first of each party."""
-    ordered = sorted(lack)
-    first = {place.party: place for place in reversed(ordered[most:])}
-    return {place: lack[place] for place in ordered[:most]}, [*first.values()]
+    """The first `most` as they were folded, so that no other is in their past, and the others."""
+    places = list(lack)
+    return {place: lack[place] for place in places[:most]}, places[most:]

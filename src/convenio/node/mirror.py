@@ -41,8 +41,8 @@ from convenio.node.quotas import Quotas
 from convenio.node.registry import Log
 from convenio.store.api import Cosigned, Head, LogStore
 
-REFRESH_S: Final = 60
-MAX_LINES: Final = 16 * 1024
+REFRESH_S: Final = 30  # a cosignature no older is given again: each one made is kept for ever
+_LINE_BYTES: Final = 8192
 
 
 class Mirror:
@@ -185,7 +185,11 @@ class Mirror:
             raise RefusedError("quota.exceeded", entries_per_day=quota)
 
     def finish(self, log: Log, header: UploadHeader, target: Head) -> list[SignatureLine]:
-        """All entries are here: advance if that is still due, cosign, and say so."""
+        """All entries are here: advance if that is still due, cosign, and say so.
+
+        A cosignature is made anew when it is asked for: its time says "as of now", within
+        `REFRESH_S`.
+        """
         head = self._store.head(log.origin)
         if head.size < header.end:
             head = self._store.advance(log.origin, target.size)
@@ -196,27 +200,25 @@ class Mirror:
         return lines
 
     def _cosign(self, log: Log, head: Head) -> list[SignatureLine]:
-        """Our lines over `head`: those given within the last minute again, else new ones.
-
-        A cosignature says "as of now" and is kept for good: whoever asks again because an answer
-        was lost shall not fill the disk.
-        """
-        last = self._store.latest_cosignature(log.origin, self._cosigners[0].name)
-        at = stamp(self._clock(), last.at if last else 0, self._limits.clock_slack_s)
-        if last is not None and last.size == head.size and at - last.at < REFRESH_S:
-            return self._given(log, head)
         checkpoint = Checkpoint(log.origin, head.size, head.root)
+        now = self._clock()
+        last = self._store.latest_cosignature(log.origin, self._cosigners[0].name)
+        if last and last.size == head.size and 0 <= now - last.at < REFRESH_S:
+            given = self._given(log, last)
+            if len(given) == len(self._cosigners):
+                return given
+        at = stamp(now, last.at if last else 0, self._limits.clock_slack_s)
         lines = [cosigner.cosign(checkpoint, at) for cosigner in self._cosigners]
         _, signed = parse_signed_checkpoint(head.checkpoint)
         for line in (*signed.lines, *lines):  # the log's own, so that a receipt of it can be shown
             self._store.put_cosignature(log.origin, cosigned_of(head, line, at, at, flagged=False))
         return lines
 
-    def _given(self, log: Log, head: Head) -> list[SignatureLine]:
-        """The latest line of each of our keys over `head`."""
-        found = self._store.cosignatures(log.origin, head.size, self._cosigners[0].name)
-        latest = {c.key_id: c.line for c in found if c.size == head.size}
-        return [*parse_signature_lines(b"".join(latest.values()), MAX_LINES)] if latest else []
+    def _given(self, log: Log, last: Cosigned) -> list[SignatureLine]:
+        """The lines we made together with `last`."""
+        kept = self._store.cosignatures(log.origin, last.size, last.name, last.size)
+        lines = {c.key_id: c.line for c in kept if c.at == last.at}
+        return [parse_signature_lines(line, _LINE_BYTES)[0] for line in lines.values()]
 
     def checkpoint(self, log: Log) -> bytes:
         """The mirror checkpoint with the log's lines and ours; b"" while there is none."""
@@ -224,7 +226,13 @@ class Mirror:
         if not head.size:
             return b""
         _, note = parse_signed_checkpoint(head.checkpoint)
-        return note.encode() + b"".join(line.encode() for line in self._given(log, head))
+        name = self._cosigners[0].name
+        latest = {
+            c.key_id: c.line
+            for c in self._store.cosignatures(log.origin, head.size, name)
+            if c.size == head.size
+        }
+        return note.encode() + b"".join(latest.values())
 
 
 class NotThereError(ConflictError):

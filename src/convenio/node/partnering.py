@@ -7,6 +7,7 @@ caller may not know of it. HTTP itself is `api.partner`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from convenio.core import tiles
 from convenio.core.errors import RefusedError
@@ -35,6 +36,7 @@ from convenio.store.api import LogStore
 from convenio.store.export import read_bundle, read_tile
 from convenio.store.objects import BlobStore
 
+MAX_UPLOADS: Final = 8  # begun and not finished, for each partner's node
 Citing = Callable[[str, str], Iterator[Header]]
 
 
@@ -63,6 +65,7 @@ class Partnering:
         self._quotas, self._clock = quotas, clock
         self._citing, self._heard, self._came = citing, heard, came
         self.healthy = healthy
+        self._begun: dict[Ed25519Verifier, set[str]] = {}
 
     def node_key(self, keyid: str) -> Ed25519Verifier | None:
         """The node key with that keyid, of another member of any channel of ours."""
@@ -198,6 +201,8 @@ class Partnering:
             raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
         if total > self._limits.small_body_bytes and not any(self._citing(blob.ch, blob.c)):
             raise RefusedError("blob.not_cited")
+        if len(chunk.content) < total:
+            self._count_upload(who, blob.c)
         log = next(each for each in self._registry.logs(blob.ch) if each.party == party)
         self._quotas.count(log, len(chunk.content), int(self._clock()))
         held = self._blobs.stage_write(blob.c, chunk.offset, chunk.content, total)
@@ -205,6 +210,14 @@ class Partnering:
             self._came(blob.ch, blob.c)
             self._heard(blob.ch, party)
         return held
+
+    def _count_upload(self, who: Ed25519Verifier, c: str) -> None:
+        """One partner does not take the places of the others. Its uploads come one at a time."""
+        known = self._begun.get(who, set())
+        begun = {b for b in known if self._blobs.stage_offset(b) and not self._blobs.has(b)}
+        if len(begun - {c}) >= MAX_UPLOADS:
+            raise RefusedError("blob.too_many_uploads", max=MAX_UPLOADS)
+        self._begun[who] = begun | {c}
 
     def _charter(self, ch: str) -> Charter | None:
         for channel in self._registry.channels():

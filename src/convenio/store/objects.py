@@ -65,7 +65,8 @@ class BlobStore(Protocol):
     def stage_write(self, c: str, offset: int, chunk: bytes, total: int) -> int:
         """The chunk is staged; when it is the last, the blob is there. Returns the new offset.
 
-        A blob that is there already takes nothing more: the answer is `total`.
+        A blob that is there already takes nothing more: the answer is `total`. One that comes in
+        one piece is not staged: neither others' uploads nor what they staged of it are in its way.
         Raises:  ConflictError: blob.offset, with `offset` where to go on ·
                  UnverifiedError: blob.hash_differs, all that was staged is dropped ·
                  RefusedError: blob.too_large · blob.beyond_total · blob.chunk_size ·
@@ -143,6 +144,8 @@ class DiskBlobs:
 
     def stage_write(self, c: str, offset: int, chunk: bytes, total: int) -> int:
         _check_chunk(offset, chunk, total, self._limits)
+        if len(chunk) == total:
+            return self.put(c, chunk)
         with os_errors(), self._held(c):
             if _file_size(self._path(c)) is not None:
                 return total
@@ -283,6 +286,8 @@ class MemoryBlobs:
 
     def stage_write(self, c: str, offset: int, chunk: bytes, total: int) -> int:
         _check_chunk(offset, chunk, total, self._limits)
+        if len(chunk) == total:
+            return self.put(c, chunk)
         with self._lock:
             if self.has(c):
                 return total

@@ -106,6 +106,7 @@ HAPPENED: Final[dict[str, str]] = {
     "channel.frozen": "The channel {channel} is frozen: a party has signed two histories.",
     "channel.incomplete": "Not all parties have signed the charter of {channel} yet.",
     "channel.name_taken": "Another channel here is already called {channel}.",
+    "channel.nonce_taken": "Another channel here already uses the logs that this charter names.",
     "channel.not_ours": "The charter of {channel} does not name this node's party.",
     "channel.other_card": "The charter of {channel} holds a card of ours that is not this node's.",
     "channel.roots": "Of {needed} root keys needed, {given} were given.",

@@ -13,7 +13,7 @@ from typing import Final
 
 from convenio.core.checkpoint import MAX_CHECKPOINT_BYTES
 from convenio.core.errors import ConvenioError, MalformedError, ProofError, UnverifiedError
-from convenio.core.fit import CORE_TYPES, LogState, Member, Rules, Unfit, judge
+from convenio.core.fit import CORE_TYPES, LogState, Member, Rules, Unfit, judge, open_entries
 from convenio.core.merkle import RightEdge, leaf_hash, tree_root
 from convenio.core.record import Header
 from convenio.core.tiles import (
@@ -205,8 +205,8 @@ class _Judging:
 
     def take(self, first: int, entries: list[bytes]) -> None:
         """The entries from index `first` on."""
-        for index, entry in enumerate(entries, first):
-            verdict = judge(entry, self._member, self.state, self._rules)
+        for index, opened in enumerate(open_entries(entries, self._member.authors), first):
+            verdict = judge(opened, self._member, self.state, self._rules)
             if isinstance(verdict, Unfit):
                 self._count_unfit(index, verdict.code)
             else:

@@ -13,7 +13,7 @@ from convenio.core.errors import (
     SignatureError,
     UnverifiedError,
 )
-from convenio.core.fit import LogState, Rules, Unfit, judge
+from convenio.core.fit import LogState, Rules, Unfit, judge, open_entries
 from convenio.core.merkle import check_inclusion, leaf_hash
 from convenio.core.proof import parse_proof
 from convenio.core.record import Header, parse_record
@@ -96,7 +96,8 @@ class RecordChecker:
         member = next((m for m in self._rules.members if m.party == header.sender), None)
         if member is None:
             raise UnverifiedError("fold.from")
-        verdict = judge(entry, member, LogState(), self._rules)
+        (opened,) = open_entries((entry,), member.authors)
+        verdict = judge(opened, member, LogState(), self._rules)
         if isinstance(verdict, Unfit):
             raise UnverifiedError(verdict.code)
 
