@@ -1,4 +1,4 @@
-"""The commands that the README, the tutorial and the how-to pages show, given one after another."""
+"""The commands that the tutorial and the how-to pages show, given one after another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.commands import PATIENCE_S, PROGRAM, Commands
 from tests.support.partners import free_port
 from tests.system.conftest import Two
 
-SCRATCH = ["README.md", "docs/tutorial.md"]  # they begin with an empty folder
+SCRATCH = ["docs/tutorial.md"]  # it begins with an empty folder; the README has a test of its own
 PREPARED = [f"docs/how-to/{name}.md" for name in ("sign-a-charter", "say", "prove", "keep-a-node")]
 _STEP = re.compile(r"^```sh\n(.*?)^```|<!-- stopped: (\w+) -->", re.MULTILINE | re.DOTALL)
 _PORT = re.compile(r"(http://127\.0\.0\.1:)(\d+)")
