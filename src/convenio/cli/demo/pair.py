@@ -150,6 +150,10 @@ class Pair:
         """The processes of the nodes that run."""
         return [run.pid for run in self._running.values()]
 
+    def pid(self, party: str) -> int:
+        """The number of the node's process; 0 if it does not run."""
+        return self._running[party].pid if party in self._running else 0
+
     def ended(self) -> str:
         """The party whose process has ended by itself, or nothing."""
         return next((party for party, run in self._running.items() if run.poll() is not None), "")
