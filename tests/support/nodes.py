@@ -152,6 +152,10 @@ class Home:
     def states(self, accepted: Accepted) -> list[State]:
         return [d.state for d in self.node.records.delivery(self.found(accepted))]
 
+    def states_of(self, place: str) -> list[State]:
+        found = self.node.records.find(place, CHANNEL)
+        return [d.state for d in self.node.records.delivery(found)]
+
     def read(self, place: str, part: int = 0, by: str = OFFICER) -> bytes:
         out = io.BytesIO()
         self.node.speaking.open(by, self.node.records.find(place, CHANNEL), part, out, "a test")

@@ -421,7 +421,7 @@ def draft_code(header: Header) -> str:
         ),
         pytest.param(
             replace(FULL, data={"a": "x" * 8192, "b": "y" * 8192}),
-            "record.too_long",
+            "canon.too_long",
             id="far too much",
         ),
         pytest.param(

@@ -6,6 +6,7 @@ Answers go to standard output; everything else (progress, advice, errors) to sta
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 import time
@@ -63,8 +64,16 @@ class Shell:
             shown.add_column(text.Text(heading), overflow="fold")
         for row in rows:
             shown.add_row(*(text.Text(printable(cell)) for cell in row))
-        width = None if sys.stdout.isatty() else 1000
-        console.Console(width=width, highlight=False, emoji=False).print(shown)
+        # Printed by Click as all else: Rich would end the process when a reader goes away.
+        seen, on_screen = io.StringIO(), sys.stdout.isatty()
+        console.Console(
+            file=seen,
+            width=None if on_screen else 1000,
+            force_terminal=on_screen,
+            highlight=False,
+            emoji=False,
+        ).print(shown)
+        click.echo(seen.getvalue(), nl=False)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Progress]:

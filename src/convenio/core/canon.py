@@ -38,23 +38,23 @@ def loads(line: bytes, max_bytes: int) -> Object:
 
     Raises:  MalformedError: canon.too_long · canon.not_json · canon.not_canonical · canon.profile.
     """
-    if len(line) > max_bytes:
-        raise MalformedError("canon.too_long", max_bytes=max_bytes)
-    value = _loads(line, orjson.OPT_SORT_KEYS)
+    value = _loads(line, max_bytes, orjson.OPT_SORT_KEYS)
     _check(value, MAX_DEPTH)
     return value
 
 
-def loads_unprofiled(line: bytes) -> Object:
+def loads_unprofiled(line: bytes, max_bytes: int) -> Object:
     """The object of a canonical `line` with its newline, for one who then checks every member.
 
     Until each is held against a type or `check_profile`, there may be floats, null, odd keys and
-    large integers inside.
+    large integers inside. max_bytes: without the newline.
     """
-    return _loads(line, orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+    return _loads(line, max_bytes + 1, orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
 
 
-def _loads(line: bytes, option: int) -> Object:
+def _loads(line: bytes, max_bytes: int, option: int) -> Object:
+    if len(line) > max_bytes:
+        raise MalformedError("canon.too_long", max_bytes=max_bytes)
     try:
         value = orjson.loads(line)
         printed = orjson.dumps(value, option=option)

@@ -166,9 +166,7 @@ def parse_header(text: bytes) -> Header:
     """The header that the signed text of a record writes."""
     if text.find(b"\n") != len(text) - 1:
         raise MalformedError("record.one_line")
-    if len(text) > MAX_RECORD_BYTES:
-        raise MalformedError("record.too_long", max_bytes=MAX_RECORD_BYTES)
-    value = canon.loads_unprofiled(text)
+    value = canon.loads_unprofiled(text, MAX_RECORD_BYTES)
     if value.get("kind") != "record" or type(value.get("v")) is not int or value["v"] != 1:
         raise MalformedError("record.kind")
     if not value.keys() <= _KNOWN:

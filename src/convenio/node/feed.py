@@ -10,12 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import (
     ConvenioError,
     MalformedError,
+    RefusedError,
     SignatureError,
     UnavailableError,
 )
@@ -27,7 +28,7 @@ from convenio.core.mirrorwire import (
     make_package,
     package_ranges,
 )
-from convenio.core.note import SignatureLine, parse_note
+from convenio.core.note import parse_note
 from convenio.core.record import BodyRef, PartyId, parse_record
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
@@ -39,6 +40,8 @@ from convenio.peer.limits import MAX_CHUNK_BYTES, MAX_ENTRIES_BYTES
 from convenio.peer.service import Stored
 from convenio.store.api import Head, LogStore
 from convenio.store.objects import BlobStore
+
+MAX_STALLS: Final = 4  # answers in one upload that tell of no progress
 
 
 class Lacking(Protocol):
@@ -89,6 +92,8 @@ class Feed:
         self._verifiers = log.charter.member(party).mirror_verifiers()
         self._pushed: set[str] = set()
         self._last_at = 0
+        self._held = 0  # how much of our log the partner has proved to hold, at whatever time
+        self._refused: RefusedError | None = None
         self._wake = threading.Event()
         self._stopping = False
         self.state = FeedState(party, log.channel.ch)
@@ -128,42 +133,46 @@ class Feed:
 
     def _attempt(self) -> float | None:
         """One round. Returns how long to wait unless woken; None: until there is something new."""
-        state = self.state
+        state, most = self.state, self._limits.retry_most_s
         try:
-            self.round()
+            owing = self.round()
         except ConvenioError as error:
             state.failures += 1
             state.failed_at = int(self._clock())
             state.error, state.parameters = error.code, dict(error.parameters)
-            first, most = self._limits.retry_first_s, self._limits.retry_most_s
-            return float(min(most, first * 2 ** min(state.failures - 1, 12)))
+            return float(min(most, self._limits.retry_first_s * 2 ** min(state.failures - 1, 12)))
         except Exception as error:
             if not self._stopping:  # else the store was closed under us, as it should be
                 self._failed(error)
             return None
         state.failures, state.error, state.parameters = 0, "", {}
-        return None
+        return most if owing else None
 
-    def round(self) -> None:
-        """Bring the partner up to our head.
+    def round(self) -> bool:
+        """Bring the partner up to our head. True if it still lacks bodies by its own word.
 
         (1) publish · (2) small bodies go first, so that a cosigned entry has its body there ·
         (3) the checkpoint · (4) the entries, answered by cosignatures · (5) large bodies, and
-        those the partner says it lacks.
+        those the partner says it lacks. A body that is refused holds up nothing; what was said of
+        the last one is raised when all the rest is done.
         """
         origin = self._log.origin
         head = self._publisher.publish(origin)  # (1)
         acked = self._acked(origin)
-        self.state.cosigned = acked
+        self.state.cosigned, self._refused = acked, None
         if acked < head.size:
             self._push_bodies(self._bodies(acked, head.size), large=False)  # (2)
             self._offer(head, acked)  # (3)
             self._upload(head, acked)  # (4)
             self._push_bodies(self._bodies(acked, head.size), large=True)  # (5)
-        for index in self._lacking.lacking(self._log, self.state.party):
+        lacking = self._lacking.lacking(self._log, self.state.party)
+        for index in lacking:
             self._push_bodies(self._bodies(index, index + 1), large=False, again=True)
             self._push_bodies(self._bodies(index, index + 1), large=True, again=True)
         self.state.answered_at = int(self._clock())
+        if self._refused is not None:
+            raise self._refused
+        return bool(lacking)
 
     def _acked(self, origin: str) -> int:
         """How much of our log the partner has cosigned."""
@@ -187,7 +196,12 @@ class Feed:
         for body in bodies:
             is_large = body.n > self._limits.small_body_bytes
             if is_large is large and (again or body.c not in self._pushed):
-                self._push(body)
+                try:
+                    self._push(body)
+                except RefusedError as error:
+                    if error.parameters.get("reason") != "blob.not_cited":  # it will say `lack`
+                        self._refused = error
+                    continue
                 if len(self._pushed) > 100_000:
                     self._pushed.clear()
                 self._pushed.add(body.c)
@@ -230,7 +244,7 @@ class Feed:
 
     def _upload(self, head: Head, acked: int) -> None:
         """Send the entries up to `head`, as often as the mirror says it lacks some."""
-        start, ticket = acked, b""
+        start, ticket, stalls = max(acked, self._held), b"", 0
         for _ in range(2 * (head.size - acked) // 256 + 16):
             if self._stopping:
                 raise UnavailableError("node.stopping")
@@ -241,6 +255,9 @@ class Feed:
             info = answer.info
             if info.size != head.size:
                 raise UnavailableError("feed.unsteady")
+            stalls += info.next_entry <= start
+            if stalls > MAX_STALLS:
+                break
             start, ticket = min(info.next_entry, head.size), info.ticket
         raise UnavailableError("feed.unsteady")
 
@@ -261,9 +278,11 @@ class Feed:
     def _take(self, head: Head, lines: bytes) -> None:
         """Keep the partner's cosignatures over `head`.
 
-        One whose time is more than `skew_s` from our clock, or before the last, or 0, is kept and
-        flagged: it proves custody and tells nothing about when.
-        Raises:  SignatureError: feed.no_cosignature, the ML-DSA-44 line is missing or wrong.
+        Those whose time is more than `skew_s` from our clock, or before the last, or 0, are kept
+        and flagged: they prove custody and tell nothing about when.
+        Raises:  SignatureError: feed.no_cosignature, the ML-DSA-44 line is missing ·
+                 cosign.bad_signature, nothing is kept · UnavailableError: feed.time_differs, they
+                 were flagged: it is asked again later.
         """
         checkpoint = Checkpoint(self._log.origin, head.size, head.root)
         now, found = int(self._clock()), parse_note(checkpoint.text() + b"\n" + lines, 1 << 16)
@@ -271,17 +290,20 @@ class Feed:
         main = self._verifiers[0]
         if (main.name, main.key_id) not in given:
             raise SignatureError("feed.no_cosignature", party=self.state.party)
-        for verifier in self._verifiers:
-            line = given.get((verifier.name, verifier.key_id))
-            if line is not None:
-                at = verifier.verify_checkpoint(checkpoint, line.signature)
-                self._keep(head, line, at, now)
+        taken = [
+            (line, verifier.verify_checkpoint(checkpoint, line.signature))
+            for verifier in self._verifiers
+            if (line := given.get((verifier.name, verifier.key_id))) is not None
+        ]
+        flagged = any(self._is_odd(at, now) for _, at in taken)
+        for line, at in taken:
+            kept = cosigned_of(head, line, at, now, flagged=flagged)
+            self._store.put_cosignature(self._log.origin, kept)
+        self._held, at = head.size, taken[0][1]
+        if self._acked(self._log.origin) < head.size:  # also if these very lines were flagged once
+            raise UnavailableError("feed.time_differs", party=self.state.party, at=at, now=now)
         self.state.cosigned, self.state.cosigned_at = head.size, now
         self._cosigned(self._log, self.state.party)
 
-    def _keep(self, head: Head, line: SignatureLine, at: int, now: int) -> None:
-        flagged = at == 0 or at < self._last_at or abs(at - now) > self._limits.skew_s
-        self._last_at = self._last_at if flagged else at
-        self._store.put_cosignature(
-            self._log.origin, cosigned_of(head, line, at, now, flagged=flagged)
-        )
+    def _is_odd(self, at: int, now: int) -> bool:
+        return at == 0 or at < self._last_at or abs(at - now) > self._limits.skew_s

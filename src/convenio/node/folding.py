@@ -11,15 +11,17 @@ from __future__ import annotations
 import base64
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import takewhile
+from typing import Final, cast
 
 from convenio.core.canon import Object
 from convenio.core.draft import Draft, Seen, draft
 from convenio.core.errors import ConvenioError, UnavailableError
 from convenio.core.fit import Member, Rules
-from convenio.core.fold import Alarm, Delivery, Fold, Folded, Place, Receipt, Wait
+from convenio.core.fold import FOLD_VERSION, Alarm, Delivery, Fold, Folded, Place, Receipt, Wait
 from convenio.core.merkle import tree_root
 from convenio.core.note import parse_signature_lines
 from convenio.core.record import (
@@ -36,11 +38,13 @@ from convenio.core.trust import Charter, author_key_name
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
 from convenio.node.index import Index
+from convenio.node.local import Channel
 from convenio.node.registry import GENERATION, Log, Registry
 from convenio.store.api import Cosigned, LogStore
 from convenio.store.objects import BlobStore
 
 BATCH: Final = 512
+MAX_WAITING: Final = 4096  # entries of a log held in memory because they wait for another log
 MAX_OBJECTIONS: Final = 1000
 Say = Callable[[Log, Draft, Seen], object]
 Random = Callable[[int], bytes]
@@ -53,14 +57,21 @@ class _Channel:
     seen: what our next entry may say it has seen; replaced, never changed. It covers an entry only
     once its bodies are here, or once a `received.v1` of ours has named them as lacking: else any
     record of ours would claim a receipt we cannot give. incomplete: entries whose bodies for us
-    were not here when they were folded. objected: leaves we have objected to. clocks: entries of
-    ours that start a clock and whose receipt nobody has logged yet.
+    were not here when they were folded. awaited: for each blob that is not here, which entries
+    want it. arrived: entries of which something may have come since we last looked. objected:
+    leaves we have objected to; considered: up to which index we have looked for what to object to.
+    clocks: entries of ours that start a clock and whose receipt nobody has logged yet. fresh: what
+    came into the cut and is not looked at and indexed yet.
     """
 
     fold: Fold
     seen: Seen = field(default_factory=dict)
     incomplete: dict[Place, bytes] = field(default_factory=dict)
+    awaited: dict[str, set[Place]] = field(default_factory=dict)
+    arrived: set[Place] | None = None  # None: not looked since the start
     objected: set[str] = field(default_factory=set)
+    considered: dict[PartyId, int] = field(default_factory=dict)
+    fresh: list[Folded] = field(default_factory=list)
     clocks: dict[Place, bytes] = field(default_factory=dict)
 
 
@@ -88,15 +99,16 @@ class Folding:
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
+        self._generation = 0  # how often something was folded
+        self._came: dict[str, set[str]] = {}
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="folding", daemon=True)
 
     def start(self) -> None:
         """Fold what is held already, then go on in a thread."""
-        for channel in self._registry.channels():
-            if not channel.signed.missing():
-                self._fold_new(channel.ch)
+        for channel in self._foldable():
+            self._fold_new(channel.ch)
         self._thread.start()
         self._wake.set()
 
@@ -107,7 +119,13 @@ class Folding:
             self._thread.join()
 
     def wake(self) -> None:
-        """Some log has grown, or a body has come."""
+        """Some log has grown."""
+        self._wake.set()
+
+    def came(self, ch: str, c: str) -> None:
+        """A body has come."""
+        with self._lock:
+            self._came.setdefault(ch, set()).add(c)
         self._wake.set()
 
     def _run(self) -> None:
@@ -124,13 +142,21 @@ class Folding:
                 self._failed(error)
                 return
             with self._changed:
+                self._generation += 1
                 self._changed.notify_all()
 
     def _fold_all(self) -> None:
-        for channel in self._registry.channels():
-            if not channel.signed.missing():
-                self._fold_new(channel.ch)
-                self._answer(channel.ch)
+        for channel in self._foldable():
+            self._fold_new(channel.ch)
+            self._answer(channel.ch)
+
+    def _foldable(self) -> list[Channel]:
+        """Complete channels whose rules this program knows."""
+        return [
+            channel
+            for channel in self._registry.channels()
+            if not channel.signed.missing() and channel.signed.charter.fold == FOLD_VERSION
+        ]
 
     # --- questions ---
 
@@ -179,7 +205,16 @@ class Folding:
     def wait_until(self, ready: Callable[[], bool], timeout_s: float) -> bool:
         """Whether `ready` came true within `timeout_s`; asked again whenever something folds."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._unlocked(ready), timeout_s)
+            until = time.monotonic() + timeout_s
+            while True:
+                seen = self._generation
+                if self._unlocked(ready):
+                    return True
+                left = until - time.monotonic()
+                if left <= 0:
+                    return False
+                if seen == self._generation:  # else something was folded while we asked
+                    self._changed.wait(left)
 
     def _unlocked(self, ready: Callable[[], bool]) -> bool:
         self._lock.release()
@@ -196,46 +231,53 @@ class Folding:
                 return []
             return [place.index for place in state.fold.lacking(party) if place.party == log.party]
 
-    def cites(self, ch: str, c: str) -> Header | None:
-        """The header of an entry of this channel that names blob `c`."""
+    def citing(self, ch: str, c: str) -> Iterator[Header]:
+        """The headers of fit entries of this channel that name blob `c`."""
+        logs = {log.party: log for log in self._registry.logs(ch)}
         for party, index, _ in self._index.citing(ch, c):
-            log = next((each for each in self._registry.logs(ch) if each.party == party), None)
-            if log is not None:
-                for stored in self._store.entries(log.origin, index, index + 1):
-                    return parse_record(stored.entry).header
-        return None
+            for stored in self._store.entries(logs[party].origin, index, index + 1):
+                yield parse_record(stored.entry).header
 
     # --- folding ---
 
     def _fold_new(self, ch: str) -> None:
         """Feed the fold until nothing is new. Logs take turns: each may wait for others."""
         state = self._state(ch)
+        self._take_in(state)  # what an error kept from being indexed the last time
         moved = True
         while moved and not self._stopping:
             moved = False
             for log in self._registry.logs(ch):
-                if folded := self._feed_batch(state, log):
-                    self._index.add(ch, folded, state.fold.cut())
+                if self._feed_batch(state, log):
                     moved = True
-                elif state.fold.held(log.party) < self._store.head(log.origin).size:
-                    moved = True
-            for log in self._registry.logs(ch):
-                if not log.own and moved:
-                    self._folded(log)
+                    self._take_in(state)
+                    if not log.own:
+                        self._folded(log)
 
-    def _feed_batch(self, state: _Channel, log: Log) -> list[Folded]:
-        held, head = state.fold.held(log.party), self._store.head(log.origin)
+    def _feed_batch(self, state: _Channel, log: Log) -> bool:
+        """Feed some of a log; False if there is nothing more, or too much of it waits already."""
+        held, size = state.fold.held(log.party), state.fold.cut()[log.party]
+        head = self._store.head(log.origin)
+        if head.size <= held or held - size >= MAX_WAITING:
+            return False
         judged, unfit = self._store.fold_mark(log.origin)
         known = log.own or held < judged  # their signatures were checked before
         end = min(held + BATCH, head.size if log.own or not known else judged)
         entries = [stored.entry for stored in self._store.entries(log.origin, held, end)]
         with self._lock:
-            folded = state.fold.feed_all(log.party, held, entries, verified=known, unfit=unfit)
-        for item in folded:
-            self._look_at(state, item)
-        if end > held:
-            self._remember(state, log, judged)
-        return folded
+            state.fresh += state.fold.feed_all(
+                log.party, held, entries, verified=known, unfit=unfit
+            )
+        self._remember(state, log, judged)
+        return True
+
+    def _take_in(self, state: _Channel) -> None:
+        """Look at what came into the cut, and index it; all again if an error ends it."""
+        if state.fresh:
+            for item in state.fresh:
+                self._look_at(state, item)
+            self._index.add(state.fold.rules.ch, state.fresh, state.fold.cut())
+            state.fresh = []
 
     def _look_at(self, state: _Channel, item: Folded) -> None:
         """What of an entry that came into the cut concerns our own next answer."""
@@ -246,8 +288,11 @@ class Folding:
                 state.clocks[item.place] = item.leaf
             elif item.header.type == PROOF:
                 self._proven(state, str(item.header.data["leaf"]))
-        elif item.header.bodies and not self._complete(item.header):
-            state.incomplete[item.place] = item.leaf
+            return
+        for c in self._ours(item.header):
+            if not self._blobs.has(c):
+                state.incomplete[item.place] = item.leaf
+                state.awaited.setdefault(c, set()).add(item.place)
 
     def _remember(self, state: _Channel, log: Log, judged: int) -> None:
         """Renew the mark up to which this log is judged, so that a restart need not do it again."""
@@ -293,33 +338,46 @@ class Folding:
         with contextlib.suppress(ConvenioError):
             self._object(state, own)
             while self._say_received(state, own):
-                pass
+                self._fold_new(ch)  # so that what we have just said is not said again
             self._prove(state, own)
 
     def _say_received(self, state: _Channel, own: Log) -> bool:
-        """One `received.v1`, if one is due; True if there is more to say."""
+        """One `received.v1`, if one is due; True if there may be more to say."""
+        have = self._have(state, own)
         with self._lock:
             due = state.fold.needs_answer(own.party)
-            seen = state.fold.seen(own.party)
             lack = self._unanswered(state, own.party)
-            absent = state.fold.lacking(own.party)
-        have = [state.fold.leaf(p) for p in absent if self._complete(self._header(state, p))]
         lack = {p: leaf for p, leaf in lack.items() if not self._complete(self._header(state, p))}
         named, rest = _first(lack, MAX_LACKING)
-        if rest:  # no more fit into one record: claim nothing yet that has them in its past
-            with self._lock:
-                seen = state.fold.seen(own.party, rest)
-        if due or have:
+        with self._lock:  # what does not fit, and what has it in its past, is not claimed yet
+            seen = state.fold.seen(own.party, rest)
+        said = [*have][:MAX_LACKING]
+        if due or named or have:
             data: Object = {}
             if named:
                 data["lack"] = [leaf.hex() for leaf in named.values()]
-            if have:
-                data["have"] = [leaf.hex() for leaf in have[:MAX_LACKING]]
+            if said:
+                data["have"] = [have[place].hex() for place in said]
             self._say(own, self._draft(own, RECEIVED, data), seen)
         state.seen = seen
         for place in named:
             state.incomplete.pop(place, None)
-        return bool(rest) or len(have) > MAX_LACKING
+        if state.arrived is not None:
+            state.arrived.difference_update(said)
+        return bool(rest) or len(have) > len(said)
+
+    def _have(self, state: _Channel, own: Log) -> dict[Place, bytes]:
+        """The entries we said we lack something of, and which are whole now."""
+        with self._lock:
+            came = self._came.pop(own.channel.ch, set())
+            absent = state.fold.lacking(own.party) if came or state.arrived != set() else []
+        if state.arrived is None:
+            state.arrived = set(absent)
+        for c in came:
+            state.arrived |= state.awaited.pop(c, set())
+        state.arrived &= {*absent, *state.incomplete}  # what is named already, or will be
+        whole = [p for p in absent if p in state.arrived and self._complete(self._header(state, p))]
+        return {place: state.fold.leaf(place) for place in whole}
 
     def _unanswered(self, state: _Channel, own: PartyId) -> dict[Place, bytes]:
         """The incomplete entries that nothing we have said covers yet."""
@@ -349,7 +407,7 @@ class Folding:
     def _object(self, state: _Channel, own: Log) -> None:
         """One `objection.v1` to each unfit entry of another, up to a bound."""
         for log in self._registry.logs(own.channel.ch):
-            for index, code in self.unfit(own.channel.ch, log.party).items():
+            for index, code in self._unconsidered(state, log):
                 if log.own or len(state.objected) >= MAX_OBJECTIONS:
                     break
                 (stored,) = self._store.entries(log.origin, index, index + 1)
@@ -358,6 +416,14 @@ class Folding:
                     data: Object = {"leaf": leaf, "code": code.replace(".", "_")}
                     self._say(own, self._draft(own, OBJECTION, data), state.seen)
                     state.objected.add(leaf)
+                state.considered[log.party] = index
+
+    def _unconsidered(self, state: _Channel, log: Log) -> list[tuple[int, str]]:
+        last = state.considered.get(log.party, -1)
+        with self._lock:
+            unfit = state.fold.unfit(log.party)
+            fresh = takewhile(lambda index: index > last, reversed(cast(dict[int, str], unfit)))
+            return [(index, unfit[index]) for index in fresh][::-1]
 
     def _prove(self, state: _Channel, own: Log) -> None:
         """Log the partner's cosignature over what started a clock, if it keeps silent about it.

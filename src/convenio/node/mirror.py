@@ -13,6 +13,7 @@ from typing import Final
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.errors import (
     ConflictError,
+    RefusedError,
     SignatureError,
     SplitViewError,
     UnverifiedError,
@@ -163,21 +164,25 @@ class Mirror:
     def take(self, log: Log, package: Package, target: Head) -> None:
         """Store one package, proven into `target`; with the last one the mirror advances.
 
-        Raises:  ProofError, nothing of this package is stored · RefusedError: quota.entries.
+        Raises:  ProofError, nothing of this package is stored · RefusedError: quota.exceeded, what
+                 today's quota admits of it is stored.
         """
         origin = log.origin
         known = self._store.next_entry(origin)
         reader = self._store.reader(origin, package.start)
         before = edge_of(package.bundle_start, package.start, reader)
         check_package(package, before, target.size, target.root)
-        fresh = package.entries[max(0, known - package.start) :]
-        if fresh:
-            now = int(self._clock())
-            self._quotas.count(log, len(fresh), sum(map(len, fresh)), now)
-        if package.end == target.size and target.size > self._store.head(origin).size:
-            self._store.absorb(origin, package.start, package.entries, target.size)
-        elif fresh:
-            self._store.put_entries(origin, package.start, package.entries)
+        sizes = [len(entry) for entry in package.entries[max(0, known - package.start) :]]
+        admitted = self._quotas.admit(log, sizes, int(self._clock()))
+        entries = package.entries[: len(package.entries) - len(sizes) + admitted]
+        whole = admitted == len(sizes)
+        if whole and package.end == target.size and target.size > self._store.head(origin).size:
+            self._store.absorb(origin, package.start, entries, target.size)
+        elif admitted:
+            self._store.put_entries(origin, package.start, entries)
+        if not whole:
+            quota = log.charter.quota.entries_per_day
+            raise RefusedError("quota.exceeded", entries_per_day=quota)
 
     def finish(self, log: Log, header: UploadHeader, target: Head) -> list[SignatureLine]:
         """All entries are here: advance if that is still due, cosign, and say so.

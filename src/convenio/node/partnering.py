@@ -14,7 +14,7 @@ from convenio.core.errors import RefusedError
 from convenio.core.httpsig import keyid_of
 from convenio.core.mirrorwire import AddCheckpoint, Package, UploadHeader
 from convenio.core.note import Ed25519Verifier
-from convenio.core.record import Header, PartyId
+from convenio.core.record import BodyRef, Header, PartyId
 from convenio.core.trust import Charter
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
@@ -37,7 +37,7 @@ from convenio.store.export import read_bundle, read_tile
 from convenio.store.objects import BlobStore
 
 MAX_UPLOADS: Final = 8  # begun and not finished, for each partner's node
-Cites = Callable[[str, str], Header | None]
+Citing = Callable[[str, str], Iterator[Header]]
 
 
 class Partnering:
@@ -53,15 +53,18 @@ class Partnering:
         limits: Limits,
         quotas: Quotas,
         clock: Clock,
-        cites: Cites,
+        citing: Citing,
         heard: Callable[[str, PartyId], None],
+        came: Callable[[str, str], None],
         healthy: Callable[[], bool],
     ) -> None:
-        """cites: the newest header of a channel that names a blob. heard: a partner has called."""
+        """citing: the headers of a channel that name a blob. heard: a partner has called. came: a
+        body of a channel has come."""
         self._registry, self._store, self._blobs = registry, store, blobs
         self._mirror, self._publisher, self._limits = mirror, publisher, limits
         self._quotas, self._clock = quotas, clock
-        self._cites, self._heard, self.healthy = cites, heard, healthy
+        self._citing, self._heard, self._came = citing, heard, came
+        self.healthy = healthy
         self._begun: dict[Ed25519Verifier, set[str]] = {}
 
     def node_key(self, keyid: str) -> Ed25519Verifier | None:
@@ -149,13 +152,16 @@ class Partnering:
     def _fed_by(self, who: Ed25519Verifier, origin: str) -> Log | None:
         """The mirror that this caller may feed: only the log's owner feeds it.
 
-        A channel nobody here has confirmed takes nothing, unless anyone may read it anyway.
+        A channel nobody here has confirmed takes nothing, unless anyone may read it anyway; nor
+        does one whose parties have shown two histories: what is held when it is frozen counts.
         """
         log = self._registry.log(origin)
         if log is None or log.own or _party(who, log.charter) != log.party:
             return None
         if not log.channel.in_force:
             raise RefusedError("channel.unconfirmed", channel=log.channel.name)
+        if log.channel.frozen_at:
+            raise RefusedError("channel.frozen", channel=log.channel.name)
         self._heard(log.channel.ch, log.party)
         return log
 
@@ -193,14 +199,15 @@ class Partnering:
             return total
         if total > self._limits.max_body_bytes:
             raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
-        if total > self._limits.small_body_bytes and self._cites(blob.ch, blob.c) is None:
+        if total > self._limits.small_body_bytes and not any(self._citing(blob.ch, blob.c)):
             raise RefusedError("blob.not_cited")
         if len(chunk.content) < total:
             self._count_upload(who, blob.c)
         log = next(each for each in self._registry.logs(blob.ch) if each.party == party)
-        self._quotas.count(log, 0, len(chunk.content), int(self._clock()))
+        self._quotas.count(log, len(chunk.content), int(self._clock()))
         held = self._blobs.stage_write(blob.c, chunk.offset, chunk.content, total)
         if held == total:
+            self._came(blob.ch, blob.c)
             self._heard(blob.ch, party)
         return held
 
@@ -220,17 +227,20 @@ class Partnering:
 
     def _may_read(self, charter: Charter, party: PartyId | None, c: str) -> bool:
         """A blob is served if an entry of the channel cites it and the asker may read it."""
-        header = self._cites(charter.ch, c)
-        if header is None:
-            return False
-        for body in header.bodies:
-            if body.c != c:
-                continue
-            if body.form == "open":
-                return charter.public or party is not None
-            if party is not None:
-                return party == header.sender or any(a.startswith(f"{party}:") for a in body.to)
+        return any(
+            _is_reader(charter, party, header.sender, body)
+            for header in self._citing(charter.ch, c)
+            for body in header.bodies
+            if body.c == c
+        )
+
+
+def _is_reader(charter: Charter, party: PartyId | None, sender: PartyId, body: BodyRef) -> bool:
+    if body.form == "open":
+        return charter.public or party is not None
+    if party is None:
         return False
+    return party == sender or any(address.startswith(f"{party}:") for address in body.to)
 
 
 def _party(who: Who, charter: Charter) -> PartyId | None:

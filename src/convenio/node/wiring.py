@@ -166,8 +166,9 @@ class Node:
             limits,
             self.quotas,
             clock,
-            self.folding.cites,
+            self.folding.citing,
             self._heard,
+            self.folding.came,
             self.healthy,
         )
         self.records = Records(self.registry, self.store, self.index, self.folding)

@@ -157,6 +157,8 @@ HAPPENED: Final[dict[str, str]] = {
     "feed.partner_ahead": (
         "The partner holds {size} entries of our log and we hold {ours}: this node has lost some."
     ),
+    "feed.time_differs": "{party} countersigned, but its clock and ours are too far apart for "
+    "the time to count.",
     "feed.unsteady": "The partner's answers about how much it holds do not settle.",
     "fold.again": "The record repeats one that its author has already said.",
     "fold.at": "The record is dated before one that its author said earlier.",
@@ -323,6 +325,7 @@ HAPPENED: Final[dict[str, str]] = {
     "record.unknown": "There is no record {record} here.",
     "record.unknown_field": "The record has a field that records do not have.",
     "say.automatic": "Records of the type {type} are written by the node itself.",
+    "say.empty": "There is nothing to say: the content is empty or was not named.",
     "say.no_receipt": "After {seconds} seconds there is no receipt for {record} yet.",
     "say.no_recipient": "A sealed content needs somebody it is sealed to.",
     "say.type": "The charter does not allow records of the type {type}.",
@@ -551,6 +554,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was judged and nothing is lost. Bring this program up to date.": (
         "fold.version",
         "instrument.unknown",
+    ),
+    "Nothing is lost, and it is asked again by itself. Set both clocks right.": (
+        "feed.time_differs",
     ),
     "Nothing is lost. Compare the clocks of both nodes and the keys in the charter.": (
         "http.expired",

@@ -38,6 +38,7 @@ PHRASE: Final = "passphrase"
 _FIRST_PORT: Final = 8471
 _FIRST_WEB_PORT: Final = 8481
 _LAST_PORT: Final = 8999
+_WORK: Final = 12  # nobody guesses at a passphrase that lies beside what it opens
 _READY_S: Final = 60.0
 _STOP_S: Final = 20.0
 
@@ -89,6 +90,7 @@ class Pair:
             desks=DESKS,
             keeper="keeper",
             web_port=web_port,
+            work=_WORK,
         )
         make_node(self.node(party), setup, phrase, phrase, int(system_clock()), system_random)
 
@@ -147,6 +149,10 @@ class Pair:
     def pids(self) -> list[int]:
         """The processes of the nodes that run."""
         return [run.pid for run in self._running.values()]
+
+    def pid(self, party: str) -> int:
+        """The number of the node's process; 0 if it does not run."""
+        return self._running[party].pid if party in self._running else 0
 
     def ended(self) -> str:
         """The party whose process has ended by itself, or nothing."""
