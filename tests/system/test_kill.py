@@ -50,7 +50,7 @@ def kill(pair: Pair, party: str) -> None:
 
 def run(folder: Path, kills: int, seed: int) -> None:
     chance = random.Random(seed)
-    ports = free_ports(8700, 2)
+    ports = free_ports(int(os.environ["CONVENIO_DEMO_PORT"]) + 20, 2)
     World(folder, (ports[0], ports[1])).close()
     write_file(folder / "passphrase", PHRASE.encode())
     with Pair(folder) as pair:
