@@ -157,6 +157,8 @@ HAPPENED: Final[dict[str, str]] = {
     "feed.partner_ahead": (
         "The partner holds {size} entries of our log and we hold {ours}: this node has lost some."
     ),
+    "feed.time_differs": "{party} countersigned, but its clock and ours are too far apart for "
+    "the time to count.",
     "feed.unsteady": "The partner's answers about how much it holds do not settle.",
     "fold.again": "The record repeats one that its author has already said.",
     "fold.at": "The record is dated before one that its author said earlier.",
@@ -552,6 +554,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was judged and nothing is lost. Bring this program up to date.": (
         "fold.version",
         "instrument.unknown",
+    ),
+    "Nothing is lost, and it is asked again by itself. Set both clocks right.": (
+        "feed.time_differs",
     ),
     "Nothing is lost. Compare the clocks of both nodes and the keys in the charter.": (
         "http.expired",
