@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,3 +69,12 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ports_of_this_worker() -> Iterator[None]:
+    """Two demos that begin in the same moment would take the same free ports."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CONVENIO_DEMO_PORT", str(8471 + 40 * int(worker)))
+        yield

@@ -45,7 +45,11 @@ class Commands:
             (self.folder / name).write_text(f"{name} of a test\n")
 
     def environment(self, lang: str) -> dict[str, str]:
-        kept = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH") if key in os.environ}
+        kept = {
+            key: os.environ[key]
+            for key in ("PATH", "HOME", "PYTHONPATH", "CONVENIO_DEMO_PORT")
+            if key in os.environ
+        }
         files = {
             "CONVENIO_PASSPHRASE_FILE": str(self.folder / "passphrase"),
             "CONVENIO_ROOT_PASSPHRASE_FILE": str(self.folder / "root-passphrase"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,6 +113,45 @@ def test_it_ends_when_its_parent_is_killed(pair: Pair) -> None:
 def alive(pid: int) -> bool:
     shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, check=False)
     return bool(shown.stdout.strip()) and not shown.stdout.startswith(b"Z")
+
+
+def test_behind_tls_forms_come_from_the_https_name_only(pair: Pair) -> None:
+    port = free_port()
+    process = subprocess.Popen([*command(pair.mx.path, port), "--https"])
+    try:
+        until(lambda: listening(port))
+        cookie, secret = form(port)
+        assert "; Secure" in cookie
+        for origin, status in (
+            ("https://mx.localhost", 422),
+            ("http://mx.localhost", 403),
+            ("https://us.localhost", 403),
+            ("null", 403),
+        ):
+            assert post(port, cookie.partition(";")[0], secret, origin) == status, origin
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def form(port: int) -> tuple[str, str]:
+    """The form's cookie and its secret on the verify page."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as link:
+        link.request("GET", "/verify", headers={"Host": "mx.localhost"})
+        got = link.getresponse()
+        found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', got.read().decode())
+        assert found
+        return got.headers["Set-Cookie"], found[1]
+
+
+def post(port: int, cookie: str, secret: str, origin: str) -> int:
+    kind = "application/x-www-form-urlencoded"
+    headers = {"Host": "mx.localhost", "Cookie": cookie, "Origin": origin, "Content-Type": kind}
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as link:
+        link.request("POST", "/verify", f"csrfmiddlewaretoken={secret}", headers)
+        got = link.getresponse()
+        got.read()
+        return got.status
 
 
 def test_the_command_names_the_module_and_the_node() -> None:

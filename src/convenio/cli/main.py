@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from convenio.words import Words, choose_language, click_words
+from convenio.words import LANGUAGES, Words, choose_language, click_words
 
 
 def main() -> int:
@@ -22,7 +22,8 @@ def run(arguments: Sequence[str]) -> int:
     language of the process when commands are declared. Click checks both again.
     """
     as_json = "--json" in arguments
-    lang = choose_language(_value_of("--lang", arguments), os.environ)
+    wish = _value_of("--lang", arguments)
+    lang = choose_language(wish if wish in LANGUAGES else None, os.environ)
     if as_json and "--help" not in arguments:
         lang = "en"  # what a script reads is never translated
     click_words.install(lang, os.environ)

@@ -38,7 +38,7 @@ def short(leaf: str) -> str:
 
 def delivery_text(shell: Shell, delivered: Answer) -> str:
     """How far a record has come with one member."""
-    party, at = delivered["party"], delivered["cosigned_at"]
+    party, at = delivered["party"].upper(), delivered["cosigned_at"]
     since = shell.words.time(at) if at else ""
     if delivered["state"] == "received":
         received = shell.words.time(delivered["received_at"])
@@ -49,7 +49,7 @@ def delivery_text(shell: Shell, delivered: Answer) -> str:
         return shell.text(
             "{party}: countersigned {at}, content still missing", party=party, at=since
         )
-    return shell.text("{party}: not yet", party=party)
+    return shell.text("{party}: not yet countersigned", party=party)
 
 
 def kind_text(record: Answer) -> str:

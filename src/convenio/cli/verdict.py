@@ -31,7 +31,7 @@ _CHECKS: Final = {
     Check.UNFIT: N_("an entry breaks a rule and changes nothing"),
     Check.UNCOSIGNED: N_("nothing here shows that this member holds it"),
     Check.UNKNOWN_KEY: N_("a signature is by nobody we know"),
-    Check.BODY_ABSENT: N_("a content is not here"),
+    Check.BODY_ABSENT: N_("the content itself was not given, only the proof of it"),
     Check.NO_KEYS: N_("no charter or policy is here, so no signature was checked"),
     Check.NO_CHARTER: N_("no charter is here, so no author was checked"),
     Check.BEYOND: N_("records claim to have seen more of a log than is here"),
@@ -56,7 +56,9 @@ def render(shell: Shell, report: Report) -> None:
 
 def _verdict(shell: Shell, report: Report) -> str:
     if report.grade is Grade.VOUCHED:
-        return shell.text("HOLDS. All of it was checked, under keys that you trust.")
+        return shell.text(
+            "HOLDS. Everything in what you gave was checked, under keys that you trust."
+        )
     if report.grade is Grade.CONSISTENT:
         return shell.text(
             "CONSISTENT, BUT NOBODY VOUCHES FOR THE KEYS. Give the fingerprint you know with "
@@ -89,7 +91,7 @@ def _statement(shell: Shell, said: Statement) -> None:
             "  "
             + shell.text(
                 "held by {party} since {at} at the latest: it countersigned",
-                party=held.party,
+                party=held.party.upper(),
                 at=at,
             )
         )
@@ -98,7 +100,7 @@ def _statement(shell: Shell, said: Statement) -> None:
 
 
 def _desk(shell: Shell, desk: DeskFact) -> str:
-    return f"{desk.party}: {_in(shell, desk.name)}" if desk.name else desk.address
+    return f"{desk.party.upper()}: {_in(shell, desk.name)}" if desk.name else desk.address
 
 
 def _body(shell: Shell, body: BodyFact) -> str:
@@ -109,13 +111,13 @@ def _body(shell: Shell, body: BodyFact) -> str:
         return shell.text("content {part}: open, {size} bytes", part=body.part, size=size)
     if body.shown == "sealed":
         return shell.text("content {part}: sealed, {size} bytes", part=body.part, size=size)
-    return shell.text("content {part}: not here, {size} bytes", part=body.part, size=size)
+    return shell.text("content {part}: not given, {size} bytes", part=body.part, size=size)
 
 
 def _log(shell: Shell, log: LogFact) -> None:
     shell.line()
     count = shell.words.plural("{n} record", "{n} records", log.size)
-    shell.line(f"{log.party}  {log.origin}  {count}")
+    shell.line(f"{log.party.upper()}  {log.origin}  {count}")
     shell.line("  " + shell.text("root {root}", root=log.root))
     if log.first_at:
         first, last = shell.words.time(log.first_at), shell.words.time(log.last_at)
@@ -126,7 +128,7 @@ def _log(shell: Shell, log: LogFact) -> None:
             "  "
             + shell.text(
                 "held by {party} since {at} at the latest: it countersigned",
-                party=held.party,
+                party=held.party.upper(),
                 at=at,
             )
         )

@@ -271,6 +271,10 @@ class Folding:
         judged, unfit = self._store.fold_mark(log.origin)
         known = log.own or held < judged  # their signatures were checked before
         end = min(held + BATCH, head.size if log.own or not known else judged)
+        if log.channel.frozen_at:  # a split is proved: what was folded then is what counts
+            end = min(end, judged)
+        if end <= held:
+            return False
         entries = [stored.entry for stored in self._store.entries(log.origin, held, end)]
         with self._lock:
             state.fresh += state.fold.feed_all(

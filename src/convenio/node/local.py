@@ -54,9 +54,10 @@ class Channel:
 
     @property
     def in_force(self) -> bool:
-        """Complete, and confirmed by voice unless anyone may read it anyway; not frozen."""
-        open_to_all = self.signed.charter.public
-        return not self.signed.missing() and bool(self.confirmed_at or open_to_all)
+        """Complete, and confirmed by voice; only public test channels go without."""
+        charter = self.signed.charter
+        only_a_test = charter.public and charter.purpose == "test"
+        return not self.signed.missing() and bool(self.confirmed_at or only_a_test)
 
 
 @dataclass(frozen=True, slots=True)

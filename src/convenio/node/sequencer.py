@@ -132,23 +132,28 @@ class Sequencer:
         return group, False
 
     def _commit(self, jobs: list[_Job]) -> None:
-        """Append the group; if one of it spoils the group, each alone."""
+        """Append the group; whatever happens, everybody who waits is answered."""
         try:
-            self._settle(jobs, self.append_group(jobs[0].log, jobs))
-        except ConflictError as error:
-            if len(jobs) > 1:
-                for job in jobs:
-                    self._commit([job])
-            else:
-                self._settle_known(jobs[0], error)
+            self._append(jobs)
         except ConvenioError as error:
-            for job in jobs:
-                job.done.set_exception(error)
+            _answer(jobs, error)
         except Exception as error:
             # Our own fault: whoever waits is told, and the process must not go on as if well.
-            for job in jobs:
-                job.done.set_exception(UnavailableError("node.fault", kind=type(error).__name__))
+            _answer(jobs, UnavailableError("node.fault", kind=type(error).__name__))
             self._failed(error)
+
+    def _append(self, jobs: list[_Job]) -> None:
+        """The group in one commit; if one of it spoils the group, each alone."""
+        try:
+            appended = self.append_group(jobs[0].log, jobs)
+        except ConflictError as error:
+            if len(jobs) == 1:
+                self._settle_known(jobs[0], error)
+            else:
+                for job in jobs:
+                    self._commit([job])
+        else:
+            self._settle(jobs, appended)
 
     def append_group(self, log: Log, jobs: Sequence[Saying]) -> tuple[int, list[bytes]]:
         """Date, sign, insert, checkpoint: one commit. Returns the first index and the entries.
@@ -206,3 +211,9 @@ class Sequencer:
             self._log_signers[origin] = self._keys.log_signer(origin)
         text = Checkpoint(origin, size, root).text()
         return sign_note(text, self._log_signers[origin]).encode()
+
+
+def _answer(jobs: Sequence[_Job], error: ConvenioError) -> None:
+    for job in jobs:
+        if not job.done.done():
+            job.done.set_exception(error)

@@ -62,8 +62,8 @@ def read_open(
 def title(blobs: BlobStore, person: Person | None, found: Found, lang: str) -> dict[str, str]:
     """What a list calls a record: the first line of its first body, if that is plain text.
 
-    From JSON its `title`, in `lang` if it has several. Empty for all others, and for whom the body
-    is not. lang in the answer: the language the line is in, as its author says, or ''.
+    From JSON what it calls itself, in `lang` if it has both. Empty for all others, and for whom the
+    body is not. lang in the answer: the language the line is in, as its author says, or ''.
     """
     header = found.header
     if not header.bodies or header.bodies[0].form != "open" or rules(person, found)[0]:
@@ -92,11 +92,24 @@ def _title_of(content: bytes, label: Label, lang: str) -> dict[str, str]:
 
 
 def _title_in_json(value: object, written_in: str, lang: str) -> dict[str, str]:
-    found = value.get("title") if isinstance(value, dict) else None
-    if isinstance(found, dict):
-        chosen = lang if isinstance(found.get(lang), str) else next(iter(found), "")
-        found, written_in = found.get(chosen), str(chosen)
-    return {"text": found[:MAX_TITLE], "lang": written_in} if isinstance(found, str) else {}
+    """`number`, then `title`, `name` or `text`, then `year` and `value`, as far as it has them."""
+    if not isinstance(value, dict):
+        return {}
+    called = next((value[key] for key in ("title", "name", "text") if key in value), None)
+    if isinstance(called, dict):
+        chosen = lang if isinstance(called.get(lang), str) else next(iter(called), "")
+        called, written_in = called.get(chosen), str(chosen)
+    if not isinstance(called, str):
+        return {}
+    number, year, counted = (_short(value.get(key)) for key in ("number", "year", "value"))
+    said = " ".join(filter(None, (number, called)))
+    said += f", {year}" if year else ""
+    said += f": {counted}" if counted else ""
+    return {"text": said[:MAX_TITLE], "lang": written_in}
+
+
+def _short(value: object) -> str:
+    return str(value)[:40] if isinstance(value, str | int | float) else ""
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -117,7 +117,9 @@ def _switch(request: HttpRequest, here: Site, wish: str) -> HttpResponse:
     del query["lang"]
     where = request.path + (f"?{query.urlencode()}" if query else "")
     response = HttpResponseRedirect("/" + where.lstrip("/"))  # never `//elsewhere`
-    response.set_cookie(here.language_cookie, wish, max_age=YEAR_S, httponly=True, samesite="Lax")
+    response.set_cookie(
+        here.language_cookie, wish, max_age=YEAR_S, httponly=True, samesite="Lax", secure=here.https
+    )
     return response
 
 

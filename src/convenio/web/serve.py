@@ -35,11 +35,15 @@ def command(directory: Path, port: int, host: str = "") -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve until a signal, or until the parent named has gone."""
+    """Serve until a signal, or until the parent named has gone.
+
+    --https: a web server with TLS stands in front, and browsers know only that one.
+    """
     parser = argparse.ArgumentParser(prog="convenio.web.serve")
     parser.add_argument("directory", type=Path)
     parser.add_argument("port", type=int)
     parser.add_argument("--host", default="")
+    parser.add_argument("--https", action="store_true")
     parser.add_argument("--parent", type=int, default=0)
     given = parser.parse_args(arguments)
     logging.basicConfig(level="ERROR", format="%(asctime)s %(name)s %(message)s")
@@ -49,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
     def load() -> Any:
         from convenio.web.site import make_application  # noqa: PLC0415 - only in the worker
 
-        return make_application(directory, host)
+        return make_application(directory, host, https=given.https)
 
     _Arbiter(_Application(f"{ADDRESS}:{given.port}", load), given.parent).run()
 

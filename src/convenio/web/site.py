@@ -33,12 +33,16 @@ def system_clock() -> float:
 
 @dataclass(frozen=True)
 class Site:
-    """The node whose pages these are. host: the one name they answer to."""
+    """The node whose pages these are. host: the one name they answer to.
+
+    https: browsers come through a web server with TLS, and only through it.
+    """
 
     directory: Path
     host: str
     party: str
     clock: Callable[[], float] = system_clock
+    https: bool = False
 
     @property
     def session_cookie(self) -> str:
@@ -76,15 +80,22 @@ class Site:
         return (HERE / "static" / "icon.svg").read_bytes()
 
 
-def site_of(directory: Path, host: str) -> Site:
+def site_of(directory: Path, host: str, *, https: bool = False) -> Site:
     """Raises:  UnavailableError: config.no_node · MalformedError: config.*."""
-    return Site(directory, host, read_config(directory).party)
+    return Site(directory, host, read_config(directory).party, https=https)
 
 
-def make_application(directory: Path, host: str) -> WSGIHandler:
+def make_application(directory: Path, host: str, *, https: bool = False) -> WSGIHandler:
     """The pages as a WSGI application; once in a process."""
-    configure(site_of(directory, host))
-    return WSGIHandler()
+    configure(site_of(directory, host, https=https))
+    return _Https() if https else WSGIHandler()
+
+
+class _Https(WSGIHandler):
+    """Knows, from how it was started and from no header, that browsers came by TLS."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        return super().__call__({**environ, "wsgi.url_scheme": "https"}, start_response)
 
 
 def configure(site: Site) -> None:
@@ -123,6 +134,7 @@ def django_settings(site: Site) -> dict[str, Any]:
         "CSRF_COOKIE_HTTPONLY": True,
         "CSRF_COOKIE_SAMESITE": "Strict",
         "CSRF_COOKIE_AGE": None,
+        "CSRF_COOKIE_SECURE": site.https,
         "CSRF_FAILURE_VIEW": "convenio.web.views.errors.forged",
         "DATA_UPLOAD_MAX_MEMORY_SIZE": MAX_FORM_BYTES,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 20,

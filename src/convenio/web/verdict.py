@@ -19,7 +19,7 @@ MAX_FINDINGS: Final = 200
 _VERDICTS: Final = {
     "vouched": (
         N_("It holds"),
-        N_("All of it was checked, under keys that you trust."),
+        N_("Everything in what you gave was checked, under keys that you trust."),
     ),
     "consistent": (
         N_("Consistent, but nobody vouches for the keys"),
@@ -53,7 +53,7 @@ _CHECKS: Final = {
     "unfit": N_("an entry breaks a rule and changes nothing"),
     "uncosigned": N_("nothing here shows that this member holds it"),
     "unknown_key": N_("a signature is by nobody we know"),
-    "body_absent": N_("a content is not here"),
+    "body_absent": N_("the content itself was not given, only the proof of it"),
     "no_keys": N_("no charter or policy is here, so no signature was checked"),
     "no_charter": N_("no charter is here, so no author was checked"),
     "beyond": N_("records claim to have seen more of a log than is here"),

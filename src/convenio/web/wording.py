@@ -36,6 +36,31 @@ ROLES: Final = {
     "auditor": N_("auditor"),
     "keeper": N_("keeper"),
 }
+ACTS: Final = {
+    "ask": N_("question"),
+    "acknowledge": N_("acknowledgement"),
+    "answer": N_("answer"),
+    "refuse": N_("refusal"),
+    "withdraw": N_("withdrawal"),
+    "lapse": N_("lapse"),
+}
+FIELDS: Final = {
+    "aim": N_("Aim"),
+    "as_of": N_("As published on"),
+    "date": N_("Date"),
+    "indicator": N_("Indicator"),
+    "kind": N_("Kind"),
+    "name": N_("Name"),
+    "number": N_("Number"),
+    "period": N_("Period"),
+    "source": N_("Source"),
+    "text": N_("Text"),
+    "title": N_("Title"),
+    "unit": N_("Unit"),
+    "url": N_("Address"),
+    "value": N_("Value"),
+    "year": N_("Year"),
+}
 ACCESS: Final = {"public": N_("open to everybody"), "members": N_("members only")}
 PURPOSES: Final = {"cooperation": N_("cooperation"), "humanitarian": N_("humanitarian")}
 FORMS: Final = {"open": N_("plain to the channel"), "sealed": N_("sealed")}

@@ -325,6 +325,7 @@ HAPPENED: Final[dict[str, str]] = {
     "record.unknown": "There is no record {record} here.",
     "record.unknown_field": "The record has a field that records do not have.",
     "say.automatic": "Records of the type {type} are written by the node itself.",
+    "say.empty": "There is nothing to say: the content is empty or was not named.",
     "say.no_receipt": "After {seconds} seconds there is no receipt for {record} yet.",
     "say.no_recipient": "A sealed content needs somebody it is sealed to.",
     "say.type": "The charter does not allow records of the type {type}.",

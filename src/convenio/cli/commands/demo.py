@@ -31,7 +31,7 @@ _LOOK_EVERY_S = 0.5
         "plain words what each side can prove. Then keep them running until Ctrl-C. People and "
         "cases are made up."
     ),
-    example=["convenio demo", "convenio demo --once", "convenio --lang es demo --dir /tmp/demo"],
+    example=["convenio demo", "convenio demo --once", "convenio demo --lang es --dir /tmp/demo"],
 )
 @click.option(
     "--dir",
@@ -100,7 +100,14 @@ def _finish(teller: Teller, pair: Pair, story: Story, value: Answer, *, verified
 def _plain(pair: Pair, story: Story) -> dict[str, Any]:
     return {
         "directory": str(pair.directory),
-        "nodes": {p: {"directory": str(pair.node(p)), "url": pair.url(p)} for p in PARTIES},
+        "nodes": {
+            party: {
+                "directory": str(pair.node(party)),
+                "url": pair.url(party),
+                "pid": pair.pid(party),
+            }
+            for party in PARTIES
+        },
         "channels": {name: answer["ch"] for name, answer in story.channels.items()},
         "records": story.plain_rows(),
     }

@@ -129,6 +129,10 @@ def command(
         shell.text("Passphrase for the root keys, another one"),
         "--root-passphrase-file",
     )
+    if phrase == root_phrase and root_passphrase_file is None:
+        raise click.UsageError(
+            shell.text("The root keys need a passphrase of their own: they can replace all others.")
+        )
     try:
         card = make_node(directory, setup, phrase, root_phrase, int(system_clock()), system_random)
     except MalformedError as error:

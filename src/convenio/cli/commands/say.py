@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,7 @@ from convenio.cli.link import Link
 from convenio.cli.options import Duration, acting, in_channel, on_node
 from convenio.cli.shell import Answer, Shell
 from convenio.cli.showing import delivery_text
-from convenio.core.errors import UnavailableError
+from convenio.core.errors import RefusedError, UnavailableError
 from convenio.instruments.builtin import BUILTIN
 from convenio.words import N_
 
@@ -209,8 +210,12 @@ def _contents(
 
 
 def _say(link: Link, args: dict[str, Any], contents: list[tuple[Path, Answer]]) -> Answer:
+    if not contents and not args.get("act"):
+        raise RefusedError("say.empty")
     with ExitStack() as stack:
         files = [stack.enter_context(input_file(path)).fileno() for path, _ in contents]
+        if any(os.fstat(file).st_size == 0 for file in files):
+            raise RefusedError("say.empty")
         try:
             return link.call("say", {**args, "bodies": [label for _, label in contents]}, files)
         except UnavailableError as error:
@@ -225,10 +230,17 @@ def _answer(
     value = {**said, "id": args["id"]}
     if wait_s:
         waiting = shell.text("Waiting for the receipt")
-        with shell.progress(waiting):
-            waited = link.call(
-                "wait", {"leaf": said["leaf"], "seconds": wait_s}, patience_s=wait_s + 60
+        try:
+            with shell.progress(waiting):
+                waited = link.call(
+                    "wait", {"leaf": said["leaf"], "seconds": wait_s}, patience_s=wait_s + 60
+                )
+        except KeyboardInterrupt:  # only the waiting has ended
+            _render(shell, value, running=True)
+            shell.advise(
+                shell.text("It is said and will be delivered; it cannot be taken back by stopping.")
             )
+            raise
         if not waited["done"]:
             raise UnavailableError(
                 "say.no_receipt", record=said["place"], leaf=said["leaf"], seconds=wait_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import selectors
 import signal
@@ -36,8 +37,8 @@ DESKS: Final = {"liaison": Text("Liaison desk", "Mesa de enlace")}
 MARK: Final = "DEMO"  # a file that says this directory is the demo's, to be used again
 PHRASE: Final = "passphrase"
 _FIRST_PORT: Final = 8471
-_FIRST_WEB_PORT: Final = 8481
-_LAST_PORT: Final = 8999
+_TO_PAGES: Final = 10  # pages listen from here on above the first port
+_LAST_PORT: Final = 65535
 _WORK: Final = 12  # nobody guesses at a passphrase that lies beside what it opens
 _READY_S: Final = 60.0
 _STOP_S: Final = 20.0
@@ -72,8 +73,9 @@ class Pair:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         phrase = secrets.token_urlsafe(18)
         write_file(self.directory / PHRASE, f"{phrase}\n".encode())
-        ports = iter(free_ports(_FIRST_PORT, len(PARTIES)))
-        pages = iter(free_ports(_FIRST_WEB_PORT, len(PARTIES)))
+        first = int(os.environ.get("CONVENIO_DEMO_PORT", _FIRST_PORT))
+        ports = iter(free_ports(first, len(PARTIES)))
+        pages = iter(free_ports(first + _TO_PAGES, len(PARTIES)))
         for party in PARTIES:
             self._make(party, phrase, next(ports), next(pages))
         write_file(mark, b"Made by convenio demo. Nothing here is real; delete it at will.\n")
@@ -149,6 +151,10 @@ class Pair:
     def pids(self) -> list[int]:
         """The processes of the nodes that run."""
         return [run.pid for run in self._running.values()]
+
+    def pid(self, party: str) -> int:
+        """The number of the node's process; 0 if it does not run."""
+        return self._running[party].pid if party in self._running else 0
 
     def ended(self) -> str:
         """The party whose process has ended by itself, or nothing."""

@@ -14,7 +14,7 @@ from django.shortcuts import render
 
 from convenio.core.errors import ConvenioError, RefusedError, UnverifiedError
 from convenio.node.control import Answer
-from convenio.web import shown, wording
+from convenio.web import reading, shown, wording
 from convenio.web.asking import PageRequest
 from convenio.web.middleware import site
 from convenio.web.shown import Channel, Shown
@@ -22,7 +22,6 @@ from convenio.web.views.methods import allow
 
 PAGE: Final = 25
 SCRATCH: Final = "scratch"
-MAX_SHOWN_BYTES: Final = 256 * 1024  # of a text on a page; more is for downloading
 MAX_PURPOSE: Final = 500
 _MARK: Final = re.compile(r"[0-9]{1,15}\.[a-z0-9]{2,16}\.[0-9]{1,15}", re.ASCII)
 _UNSAFE: Final = re.compile(
@@ -78,9 +77,10 @@ def open_sealed(request: PageRequest, leaf: str, part: int) -> HttpResponseBase:
     with _scratch() as out:
         args: Answer = {"record": leaf, "part": part, "reason": purpose}
         label = request.asking.ask("open", files=[out.fileno()], **args)
-        if "save" in request.POST or not (text := _text(out, label)):
+        content = _readable(out, label, request)
+        if "save" in request.POST or not content:
             return _download(out, label, f"{leaf[:16]}-{part}")
-    opened = {"part": part, "text": text, "lang": label["lang"], "purpose": purpose}
+    opened = {"part": part, "purpose": purpose, **content}
     return _record_page(request, leaf, opened=opened)
 
 
@@ -181,7 +181,12 @@ def _part(request: PageRequest, found: Channel, record: Answer, part: int, rule:
     """One content: how it is kept, who may read it, and itself where it is plain to the channel."""
     body, words = record["bodies"][part], request.words
     text: Shown = {}
-    if body["form"] == "open" and body["here"] and not rule and body["bytes"] <= MAX_SHOWN_BYTES:
+    if (
+        body["form"] == "open"
+        and body["here"]
+        and not rule
+        and body["bytes"] <= 2 * reading.MAX_BYTES
+    ):
         text = _plain(request, record["leaf"], part)
     return {
         "part": part,
@@ -200,7 +205,7 @@ def _plain(request: PageRequest, leaf: str, part: int) -> Shown:
     try:
         with _scratch() as out:
             label = request.asking.ask("web.read", record=leaf, part=part, files=[out.fileno()])
-            return {"text": _text(out, label), "lang": label["lang"], "name": label["name"]}
+            return _readable(out, label, request)
     except ConvenioError as error:
         return {"refused": request.words.error(error)}
 
@@ -215,16 +220,9 @@ def _scratch() -> Iterator[BinaryIO]:
         yield cast(BinaryIO, file)
 
 
-def _text(file: BinaryIO, label: Answer) -> str:
-    """The content as text, if it is one and not too long for a page."""
-    if not label["media"].startswith("text/") and label["media"] != "application/json":
-        return ""
+def _readable(file: BinaryIO, label: Answer, request: PageRequest) -> Shown:
     file.seek(0)
-    data = file.read(MAX_SHOWN_BYTES + 1)
-    try:
-        return data.decode() if len(data) <= MAX_SHOWN_BYTES else ""
-    except UnicodeDecodeError:
-        return ""
+    return reading.shown(file.read(reading.MAX_BYTES + 1), label, request.words)
 
 
 def _download(file: BinaryIO, label: Answer, plain_name: str) -> FileResponse:

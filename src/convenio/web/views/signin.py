@@ -33,6 +33,7 @@ def _enter(request: PageRequest, secret: str) -> HttpResponse:
         max_age=given["until"] - request.asking.now,
         httponly=True,
         samesite="Lax",
+        secure=site().https,
     )
     return response
 

@@ -1,0 +1,208 @@
+"""Bad input from the command line: a clear error with a stable code, in both languages.
+
+Each case is given twice: as JSON, for its exit code and its code; and in Spanish, where the person
+must find a sentence of the catalogue and never a traceback. Afterwards nothing has changed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import Final
+
+import pytest
+from tests.support.commands import CHANNEL, Commands
+from tests.system.conftest import Two
+
+from convenio.cli import exits
+from convenio.words import Words
+from convenio.words.errors import HAPPENED
+
+SAY: Final = ("say", "mx", "--as", "ana", "--channel", CHANNEL, "--body", "text")
+TO: Final = ("--to", "us:liaison")
+NAMED: Final = ("--as", "ana", "--channel", CHANNEL)
+BATCH: Final = ("say", "mx", *NAMED, "--open")
+ID: Final = "00112233445566778899aabbccddeeff"
+
+REFUSED: Final = {
+    "a channel nobody has": (("log", "mx", "--as", "ana", "--channel", "x"), 4, "channel.unknown"),
+    "a record nobody has": (("open", "mx", "deadbeef", *NAMED), 4, "record.unknown"),
+    "not the name of a record": (("open", "mx", "that one", *NAMED), 4, "record.name"),
+    "a content the record lacks": (
+        ("open", "mx", "mx/0", *NAMED, "--part", "7"),
+        4,
+        "decide.no_such_body",
+    ),
+    "a desk nobody has": ((*SAY, "--to", "us:attic"), 4, "trust.unknown_desk"),
+    "a party that is no member": ((*SAY, "--to", "fr:liaison"), 4, "trust.not_a_member"),
+    "a type the charter lacks": ((*SAY, *TO, "--type", "gossip.v1"), 4, "say.type"),
+    "a type only nodes write": ((*SAY, *TO, "--type", "received.v1"), 4, "say.automatic"),
+    "sealed to nobody": (SAY, 4, "say.no_recipient"),
+    "an id that is none": ((*SAY, *TO, "--id", "short"), 6, "record.id"),
+    "an id said before": ((*SAY, *TO, "--id", ID), 7, "record.id_taken"),
+    "a content that is too large": (
+        ("say", "mx", *NAMED, *TO, "--body", "huge"),
+        4,
+        "blob.too_large",
+    ),
+    "a batch with a bad line": ((*BATCH, "--batch", "broken.ndjson"), 6, "batch.line"),
+    "nobody of that name": (
+        ("log", "mx", "--as", "eve", "--channel", CHANNEL),
+        4,
+        "people.unknown",
+    ),
+    "a stranger": (("log", "mx", "--channel", CHANNEL), 4, "decide.stranger"),
+    "a keeper who would speak": (
+        ("say", "mx", "--as", "keeper", *SAY[4:], *TO, "--desk", "liaison"),
+        4,
+        "decide.role",
+    ),
+    "an officer who would govern": (
+        ("people", "add", "mx", "eve", "--role", "keeper", "--as", "ana"),
+        4,
+        "decide.role",
+    ),
+    "a clerk of no desk who would open": (
+        ("open", "mx", "mx/0", "--as", "luis", "--channel", CHANNEL),
+        4,
+        "decide.not_a_recipient",
+    ),
+    "a person who is there": (
+        ("people", "add", "mx", "ana", "--role", "clerk"),
+        7,
+        "people.exists",
+    ),
+    "a name that cannot be used": (
+        ("people", "add", "mx", "Ana María", "--role", "clerk"),
+        4,
+        "people.name",
+    ),
+    "the last keeper": (("people", "disable", "mx", "keeper"), 4, "people.last_keeper"),
+    "another fingerprint": (
+        ("channel", "confirm", "mx", CHANNEL, "12345 67890"),
+        4,
+        "channel.fingerprint",
+    ),
+    "a charter that is rubbish": (("channel", "accept", "mx", "text"), 6, "note.not_text"),
+    "a card for a charter": (("channel", "accept", "mx", "us.card"), 6, "trust.kind"),
+    "a second node process": (("serve", "mx"), 5, "node.running"),
+    "a directory without a node": (("status", "nowhere"), 5, "config.no_node"),
+    "a node over a node": (
+        ("init", "mx", "--party", "mx", "--name", "Mexico", "--url", "http://127.0.0.1:1"),
+        7,
+        "init.exists",
+    ),
+    "a demo over something else": (("demo", "--once", "--dir", "mx"), 7, "init.exists"),
+    "rubbish to verify": (("verify", "text"), 6, "verify.kind"),
+    "nothing to verify": (("verify", "nothing.zip"), 5, "verify.unreadable"),
+    "trust in rubbish": (("verify", "us.card", "--trust", "because"), 6, "verify.trust"),
+}
+MISUSED: Final = {
+    "no such command": ("shout", "mx"),
+    "no such option": ("say", "mx", "--loud"),
+    "no person": ("say", "mx", "--channel", CHANNEL),
+    "a file that is not there": (*SAY[:-1], "nothing", *TO),
+    "a folder that is not there": ("card", "mx", "-o", "nowhere/mx.card"),
+    "a time that is none": (*SAY, *TO, "--due-in", "soon"),
+    "a batch with a body": (*SAY, *TO, "--batch", "text"),
+    "standard input twice": (*SAY[:-1], "-", "--attach", "-", *TO),
+    "a language we lack": ("--lang", "fr", "status", "mx"),
+    "an address that is none": ("init", "fr", "--party", "fr", "--name", "France", "--url", "here"),
+    "a party's name with capitals": (
+        *("init", "fr", "--party", "FR", "--name", "France", "--url", "http://127.0.0.1:1"),
+    ),
+    "more root keys than there are": (
+        *("init", "fr", "--party", "fr", "--name", "France", "--url", "http://127.0.0.1:1"),
+        *("--roots", "3/2"),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def do(running: Two) -> Commands:
+    commands = running.do
+    (commands.folder / "text").write_bytes(b"\xff not a note")
+    (commands.folder / "broken.ndjson").write_text('{"text":"good"}\n{"text":\n')
+    with (commands.folder / "huge").open("wb") as huge:
+        huge.truncate((4 << 30) + 1)
+    commands.ok("people", "add", "mx", "luis", "--role", "clerk")
+    said = ("say", "mx", *NAMED, *TO, "--body", "-", "--wait-receipt", "60")
+    commands.ok(*said, "--id", ID, given="said first")
+    return commands
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_says_why_in_both_languages(do: Commands, name: str) -> None:
+    words, exit_code, code = REFUSED[name]
+    assert do.refused(*words) == (exit_code, code)
+    ran = do.run(*words, lang="es")
+    assert (ran.code, ran.out) == (exit_code, "")
+    assert ran.err.startswith("Error: ")
+    assert ran.err.endswith(f"[{code}]\n")
+    begins = Words("es").text(HAPPENED[code]).partition("{")[0]
+    assert begins in ran.err
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("name", MISUSED)
+def test_misuse_is_said_in_both_languages(do: Commands, name: str) -> None:
+    code, kind = do.refused(*MISUSED[name])
+    assert (code, kind) == (exits.USAGE, "usage")
+    said = {lang: do.run(*MISUSED[name], lang=lang).err for lang in ("en", "es")}
+    assert said["en"] != said["es"]
+    assert "Usage: " in said["en"]
+    assert "Uso: " in said["es"]
+    assert "Traceback" not in said["en"] + said["es"]
+
+
+def test_nothing_was_said_by_what_was_refused(do: Commands) -> None:
+    records = do.json("log", "mx", *NAMED)["records"]
+    texts = {do.ok("open", "mx", r["place"], *NAMED) for r in records if r["from"] == "mx"}
+    assert texts == {"said first", "good"}
+    assert do.json("fsck", "mx")["clean"]
+
+
+def test_a_wrong_passphrase_opens_nothing(made: Two) -> None:
+    do = made.do
+    (do.folder / "wrong").write_text("guess\n")
+    words = ("status", "mx", "--passphrase-file", "wrong")
+    assert do.refused(*words) == (3, "age.wrong_passphrase")
+    assert "contraseña" in do.run(*words, lang="es").err
+    (do.folder / "wrong").write_text("\n")
+    assert do.refused(*words) == (6, "passphrase.file")
+
+
+def test_without_a_terminal_a_passphrase_needs_a_file(made: Two) -> None:
+    bare = Commands(made.do.folder, {"CONVENIO_PASSPHRASE_FILE": ""})
+    ran = bare.run("status", "mx", lang="es")
+    assert ran.code == exits.USAGE
+    assert "--passphrase-file" in ran.err
+
+
+def test_waiting_for_a_receipt_needs_a_running_node(made: Two) -> None:
+    (made.do.folder / "text").write_text("x")
+    assert made.do.refused(*SAY, *TO, "--wait-receipt", "5") == (5, "control.no_node")
+
+
+def test_another_partys_root_keys_sign_nothing(made: Two) -> None:
+    do = made.do
+    words = ("channel", "propose", "mx", "--name", "other", "--card", "us.card", "-o", "other")
+    root = ("--root", "us/roots/root-1.age", "--root", "us/roots/root-2.age")
+    assert do.refused(*words, *root) == (4, "channel.foreign_root")
+    assert do.refused(*words, "--root", "mx/roots/root-1.age") == (3, "channel.roots")
+    assert not (do.folder / "other").exists()
+
+
+def test_a_node_whose_database_is_gone_is_left_as_it_is(made: Two) -> None:
+    do = made.do
+    shutil.copytree(do.folder / "mx", do.folder / "broken")
+    (do.folder / "broken" / "log.db").unlink()
+    assert do.refused("status", "broken") == (5, "store.absent")
+    assert not (do.folder / "broken" / "log.db").exists()
+
+
+def test_a_setting_nobody_knows_stops_the_start(made: Two) -> None:
+    do = made.do
+    shutil.copytree(do.folder / "mx", do.folder / "odd")
+    settings = do.folder / "odd" / "node.toml"
+    settings.write_text('colour = "red"\n' + settings.read_text())
+    assert do.refused("serve", "odd") == (6, "config.unknown_key")
