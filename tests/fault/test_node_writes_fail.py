@@ -249,12 +249,13 @@ def test_a_disk_that_fills_up_under_a_running_node_loses_nothing_acknowledged(
             acknowledged.add(ident)
         except ConvenioError as error:
             codes.add(error.code)
-            if error.code in ("control.no_node", "control.lost"):
+            if error.code in ("node.stopping", "control.no_node", "control.lost"):
                 node.wait()
                 break
     node.kill()
     assert acknowledged
-    assert codes <= {"store.disk_full", "store.io", "store.dead", "control.no_node", "control.lost"}
+    ending = {"node.stopping", "control.no_node", "control.lost"}
+    assert codes <= {"store.disk_full", "store.io", "store.dead", *ending}
     assert "store.disk_full" in codes
     mx.open(feeding=False, serving=False)
     entries = mx.node.store.entries(mx.origin(), 0, mx.size())
