@@ -11,7 +11,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.nodes import CHANNEL, KEEPER, NOW, OFFICER, ROOT_PASSPHRASE, Home, world
+from tests.support.nodes import CHANNEL, KEEPER, NOW, OFFICER, ROOT_PASSPHRASE, Home, World, world
 
 from convenio.core.errors import ConvenioError, MalformedError, RefusedError
 from convenio.node.commands import COMMANDS, dispatcher
@@ -20,14 +20,19 @@ from convenio.node.setup import ROOTS
 
 
 @pytest.fixture(scope="module")
-def mx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world(tmp_path_factory.mktemp("pair")) as made:
         home = made["mx"]
         home.say(b"hello")
         home.say(b"to all", open_body=True)
         home.node.people.add(KEEPER, "rosa", ["auditor"], ["liaison"], NOW)
         made.settle()
-        yield home
+        yield made
+
+
+@pytest.fixture(scope="module")
+def mx(pair: World) -> Home:
+    return pair["mx"]
 
 
 def call(home: Home, do: str, args: dict[str, Any], *contents: bytes) -> dict[str, Any]:
@@ -236,7 +241,8 @@ def test_a_record_is_called_by_its_place_or_the_start_of_its_leaf(mx: Home) -> N
         assert code_of(mx, "record", args) == code, name
 
 
-def test_the_log_is_listed_in_pages_that_overlap_nowhere(mx: Home) -> None:
+def test_the_log_is_listed_in_pages_that_overlap_nowhere(pair: World, mx: Home) -> None:
+    pair.settle()
     seen: list[str] = []
     before = ""
     while True:
