@@ -85,6 +85,30 @@ def test_a_batch_said_twice_is_said_once(running: Two) -> None:
     assert again["last"] == first["last"]
 
 
+def test_the_same_said_again_under_its_id_is_said_once(running: Two) -> None:
+    do = running.do
+    words = (*ANA, *TO_US, "--body", "-", "--id", "ab" * 16)
+    first = do.json("say", "mx", *words, given="once")
+    again = do.json("say", "mx", *words, given="once")
+    assert (first["known"], again["known"]) == (False, True)
+    assert first["leaf"] == again["leaf"]
+
+
+def test_json_is_one_object_and_the_same_in_every_language(running: Two) -> None:
+    do = running.do
+    for words in (
+        ("channel", "show", "mx", CHANNEL),
+        ("people", "list", "mx"),
+        ("card", "mx"),
+        ("open", "mx", "deadbeef", *ANA),
+        ("say", "mx", "--loud"),
+    ):
+        plain, spanish = (do.run(*words, "--json", lang=lang) for lang in ("en", "es"))
+        assert (plain.out, plain.err, plain.code) == (spanish.out, "", spanish.code)
+        assert isinstance(plain.json(), dict)
+        assert plain.out.count("\n") == 1
+
+
 def test_a_case_is_opened_and_answered(running: Two) -> None:
     do = running.do
     ask = ("--type", "request.v1", "--instrument", "request", "--act", "ask", "--due-in", "3d")

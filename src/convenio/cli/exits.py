@@ -1,4 +1,4 @@
-"""Exit codes: the one table. Scripts may rely on it (docs/reference/exit-codes.md)."""
+"""Exit codes: the one table. Scripts may rely on it (docs/how-to/keep-a-node.md)."""
 
 from __future__ import annotations
 

@@ -55,6 +55,11 @@ class Link:
             self._opened = self._open()  # None: somebody has begun to run it, so ask again
         return self._opened.handle(do, args, list(files), progress or _unseen)
 
+    def ready(self) -> None:
+        """The node answers, or is opened here: whatever must be asked has been asked."""
+        while self._opened is None and not self.running():
+            self._opened = self._open()
+
     def running(self) -> bool:
         """Whether a process runs this node."""
         return ControlClient(self.directory).running()

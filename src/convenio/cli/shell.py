@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,14 +87,41 @@ class Shell:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """A sign of life on standard error while the block runs, if somebody looks."""
-        if self.as_json or not sys.stderr.isatty():
+        """A sign of life on standard error, if the block lasts longer than a second."""
+        sign = _Sign(what)
+        timer = threading.Timer(_AFTER_S, sign.show)
+        timer.daemon = True
+        if not self.as_json and sys.stderr.isatty():
+            timer.start()
+        try:
             yield
-            return
+        finally:
+            timer.cancel()
+            sign.close()
+
+
+class _Sign:
+    """Rich's spinner, shown from another thread when it turns out to be needed."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._lock = threading.Lock()
+        self._closed = False
+        self._status: Any = None
+
+    def show(self) -> None:
         from rich import console  # noqa: PLC0415 - only for who waits
 
-        with console.Console(stderr=True).status(what):
-            yield
+        with self._lock:
+            if not self._closed:
+                self._status = console.Console(stderr=True).status(self._what)
+                self._status.start()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._status is not None:
+                self._status.stop()
 
 
 class _Bar:

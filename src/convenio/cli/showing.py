@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from convenio.cli.link import Link
 from convenio.cli.shell import Answer, Shell
+
+if TYPE_CHECKING:  # `verify` shows records too, and starts without the way to a node
+    from convenio.cli.link import Link
 
 _SHORT = 12  # digits of a leaf hash: enough to name it, short enough for a table
 

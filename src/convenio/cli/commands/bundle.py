@@ -52,8 +52,9 @@ def command(
     target: Path,
 ) -> None:
     args = {"as": person, "records": list(records), "channel": channel, "with_bodies": with_bodies}
-    with output(target) as file, shell.progress(shell.text("Packing")) as progress:
-        answer = link.call("bundle", args, [file.fileno()], progress)
+    link.ready()
+    with output(target) as file, shell.waiting(shell.text("Packing")):
+        answer = link.call("bundle", args, [file.fileno()])
     if target != DASH:
         done = shell.text("The bundle is in {file}.", file=target)
         shell.answer({**answer, "file": str(target)}, lambda: shell.line(done))

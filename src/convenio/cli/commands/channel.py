@@ -105,7 +105,7 @@ def propose(
         "cards": len(cards),
         "root_passphrase": _root_phrase(shell, root_passphrase_file),
     }
-    answer = _with_files(link, "channel.propose", args, [*cards, *_roots(link, root)])
+    answer = _with_files(shell, link, "channel.propose", args, [*cards, *_roots(link, root)])
     _give(shell, link, answer, target)
 
 
@@ -136,12 +136,12 @@ def accept(
 ) -> None:
     args: dict[str, Any] = {"as": person, "root_passphrase": ""}
     try:
-        answer = _with_files(link, "channel.accept", args, [charter])
+        answer = _with_files(shell, link, "channel.accept", args, [charter])
     except QuorumError as error:
         if error.code != "channel.roots":
             raise
         args["root_passphrase"] = _root_phrase(shell, root_passphrase_file)
-        answer = _with_files(link, "channel.accept", args, [charter, *_roots(link, root)])
+        answer = _with_files(shell, link, "channel.accept", args, [charter, *_roots(link, root)])
     _give(shell, link, answer, target)
 
 
@@ -252,13 +252,15 @@ def _root_phrase(shell: Shell, file: Path | None) -> str:
     return passphrase(shell, file, shell.text("Passphrase of the root keys"), ROOT_PASSPHRASE)
 
 
-def _with_files(link: Link, do: str, args: Answer, paths: Sequence[Path]) -> Answer:
+def _with_files(shell: Shell, link: Link, do: str, args: Answer, paths: Sequence[Path]) -> Answer:
     with ExitStack() as stack:
         try:
             files = [stack.enter_context(path.open("rb")) for path in paths]
         except OSError as error:
             raise UnavailableError("store.io", errno=error.errno or 0) from error
-        return link.call(do, args, [file.fileno() for file in files])
+        link.ready()
+        with shell.waiting(shell.text("Signing the charter")):
+            return link.call(do, args, [file.fileno() for file in files])
 
 
 def _give(shell: Shell, link: Link, answer: Answer, target: Path | None) -> None:

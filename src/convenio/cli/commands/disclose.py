@@ -83,7 +83,8 @@ def command(
         "reason": reason,
         "code": code,
     }
-    with output(target) as file:
+    link.ready()
+    with output(target) as file, shell.waiting(shell.text("Packing")):
         answer = link.call("disclose", args, [file.fileno()])
     done = shell.text(
         "The content and its proof are in {file}; the disclosure is on record.", file=target

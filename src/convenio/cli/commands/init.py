@@ -134,7 +134,10 @@ def command(
             shell.text("The root keys need a passphrase of their own: they can replace all others.")
         )
     try:
-        card = make_node(directory, setup, phrase, root_phrase, int(system_clock()), system_random)
+        with shell.waiting(shell.text("Making the keys")):
+            card = make_node(
+                directory, setup, phrase, root_phrase, int(system_clock()), system_random
+            )
     except MalformedError as error:
         happened, _ = sentences(error)
         raise click.UsageError(shell.text(happened, **error.parameters)) from error

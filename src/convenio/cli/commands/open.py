@@ -66,15 +66,18 @@ def command(
     target: Path | None,
 ) -> None:
     args = {"as": person, "record": record, "channel": channel, "part": part, "reason": reason}
+    link.ready()
+    opening = shell.text("Opening")
     if target is not None:
-        with output(target) as file:
+        with output(target) as file, shell.waiting(opening):
             answer = link.call("open", args, [file.fileno()])
         if target != DASH:
             done = shell.text("Written to {file} ({media}).", file=target, media=answer["media"])
             shell.answer({**answer, "file": str(target)}, lambda: shell.line(done))
         return
     with tempfile.TemporaryFile() as file:
-        answer = link.call("open", args, [file.fileno()])
+        with shell.waiting(opening):
+            answer = link.call("open", args, [file.fileno()])
         file.seek(0)
         _show(shell, answer, file.read(_SHOWN_BYTES + 1))
 

@@ -175,7 +175,7 @@ def command(
         _say_batch(shell, link, args, batch)
     else:
         args["id"] = id_ or secrets.token_hex(16)
-        said = _say(link, args, _contents(body, attach, media, body_lang))
+        said = _say(shell, link, args, _contents(body, attach, media, body_lang))
         _answer(shell, link, args, said, wait_receipt)
 
 
@@ -209,15 +209,19 @@ def _contents(
     return contents
 
 
-def _say(link: Link, args: dict[str, Any], contents: list[tuple[Path, Answer]]) -> Answer:
+def _say(
+    shell: Shell, link: Link, args: dict[str, Any], contents: list[tuple[Path, Answer]]
+) -> Answer:
     if not contents and not args.get("act"):
         raise RefusedError("say.empty")
     with ExitStack() as stack:
         files = [stack.enter_context(input_file(path)).fileno() for path, _ in contents]
         if any(os.fstat(file).st_size == 0 for file in files):
             raise RefusedError("say.empty")
+        link.ready()
         try:
-            return link.call("say", {**args, "bodies": [label for _, label in contents]}, files)
+            with shell.waiting(shell.text("Saying")):
+                return link.call("say", {**args, "bodies": [label for _, label in contents]}, files)
         except UnavailableError as error:
             # Whether it was said is not known; under this id it can be said again and is once.
             error.parameters.setdefault("id", args["id"])
