@@ -255,10 +255,11 @@ class Feed:
             info = answer.info
             if info.size != head.size:
                 raise UnavailableError("feed.unsteady")
-            stalls += info.next_entry <= start
+            following = min(info.next_entry, head.size)
+            stalls += following <= start
             if stalls > MAX_STALLS:
                 break
-            start, ticket = min(info.next_entry, head.size), info.ticket
+            start, ticket = following, info.ticket
         raise UnavailableError("feed.unsteady")
 
     def _body(self, start: int, end: int, ticket: bytes) -> bytes:

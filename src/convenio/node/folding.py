@@ -101,6 +101,7 @@ class Folding:
         self._changed = threading.Condition(self._lock)
         self._generation = 0  # how often something was folded
         self._came: dict[str, set[str]] = {}
+        self._dirty: set[str] = {""}
         self._wake = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="folding", daemon=True)
@@ -118,15 +119,17 @@ class Folding:
         if self._thread.is_alive():
             self._thread.join()
 
-    def wake(self) -> None:
-        """Some log has grown."""
+    def wake(self, ch: str = "") -> None:
+        """A log of a channel has grown; "": any may have."""
+        with self._lock:
+            self._dirty.add(ch)
         self._wake.set()
 
     def came(self, ch: str, c: str) -> None:
         """A body has come."""
         with self._lock:
             self._came.setdefault(ch, set()).add(c)
-        self._wake.set()
+        self.wake(ch)
 
     def _run(self) -> None:
         while True:
@@ -134,10 +137,14 @@ class Folding:
             self._wake.clear()
             if self._stopping:
                 return
+            with self._lock:
+                dirty, self._dirty = self._dirty, set()
             try:
-                self._fold_all()
-            except UnavailableError:
-                continue  # the store says why; it is asked again at the next wake
+                self._fold_all(dirty)
+            except UnavailableError:  # the store says why; it is asked again at the next wake
+                with self._lock:
+                    self._dirty |= dirty
+                continue
             except Exception as error:
                 self._failed(error)
                 return
@@ -145,10 +152,11 @@ class Folding:
                 self._generation += 1
                 self._changed.notify_all()
 
-    def _fold_all(self) -> None:
+    def _fold_all(self, dirty: set[str]) -> None:
         for channel in self._foldable():
-            self._fold_new(channel.ch)
-            self._answer(channel.ch)
+            if "" in dirty or channel.ch in dirty:
+                self._fold_new(channel.ch)
+                self._answer(channel.ch)
 
     def _foldable(self) -> list[Channel]:
         """Complete channels whose rules this program knows."""
@@ -411,12 +419,12 @@ class Folding:
     def _object(self, state: _Channel, own: Log) -> None:
         """One `objection.v1` to each unfit entry of another, up to a bound."""
         for log in self._registry.logs(own.channel.ch):
+            if log.own or len(state.objected) >= MAX_OBJECTIONS:
+                continue
             for index, code in self._unconsidered(state, log):
-                if log.own or len(state.objected) >= MAX_OBJECTIONS:
-                    break
                 (stored,) = self._store.entries(log.origin, index, index + 1)
                 leaf = stored.leaf.hex()
-                if leaf not in state.objected:
+                if leaf not in state.objected and len(state.objected) < MAX_OBJECTIONS:
                     data: Object = {"leaf": leaf, "code": code.replace(".", "_")}
                     self._say(own, self._draft(own, OBJECTION, data), state.seen)
                     state.objected.add(leaf)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -159,7 +160,7 @@ class LocalStore:
             "SELECT ch, name, charter, confirmed_at, confirmed_by, frozen_at"
             " FROM channels ORDER BY name"
         )
-        return [Channel(r[0], r[1], parse_charter(r[2]), r[3], r[4], r[5]) for r in rows]
+        return [Channel(r[0], r[1], _charter(r[2]), r[3], r[4], r[5]) for r in rows]
 
     def channel(self, name: str) -> Channel:
         """The channel with this name or hash.  Raises:  RefusedError: channel.unknown."""
@@ -194,6 +195,11 @@ class LocalStore:
             "SELECT at, person, act, ch, subject, reason FROM acts ORDER BY seq DESC LIMIT ?", limit
         )
         return [ActOnRecord(*row) for row in rows]
+
+
+@lru_cache(maxsize=256)  # these bytes were checked when they came; checking takes milliseconds
+def _charter(data: bytes) -> SignedCharter:
+    return parse_charter(data)
 
 
 def _stored(person: Person) -> tuple[str, str, int]:

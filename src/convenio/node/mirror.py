@@ -146,7 +146,7 @@ class Mirror:
             raise UnverifiedError("mirror.no_checkpoint")
         head, following = self._store.head(log.origin), self._store.next_entry(log.origin)
         target = next((p for p in pending if p.size == header.end), None)
-        if target is None and header.end == head.size:
+        if target is None and header.end == head.size > 0:
             target = head
         if target is None or header.end < head.size or header.start > following:
             raise NotThereError(self.info(log, header))

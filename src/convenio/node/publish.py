@@ -20,14 +20,17 @@ class Publisher:
 
     def __init__(self, store: LogStore, keys: NodeKeys, clock: Clock) -> None:
         self._store, self._keys, self._clock = store, keys, clock
-        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
 
     def publish(self, origin: str) -> Head:
         """The head of our log, signed with both of the log's keys; Head of size 0 if empty."""
-        with self._lock:
-            while True:
+        while True:
+            head = self._store.head(origin)
+            if head.size == 0 or self._complete(origin, head):
+                return head
+            with self._locks.setdefault(origin, threading.Lock()):
                 head = self._store.head(origin)
-                if head.size == 0 or self._complete(origin, head):
+                if self._complete(origin, head):
                     return head
                 try:
                     self._add_line(origin, head)

@@ -51,6 +51,7 @@ from convenio.node.registry import GENERATION, Log, Registry
 from convenio.node.sequencer import Accepted, Sequencer
 from convenio.node.speaking import Speaking
 from convenio.store.api import Cosigned, LogStore
+from convenio.store.durable import os_errors
 from convenio.store.objects import BlobStore
 
 Random = Callable[[int], bytes]
@@ -204,7 +205,7 @@ class Bundles:
         said = self._disclosure(person, found, part, code)
         require(Question(Act.SEND, person, charter, said))
         files = self._files((found,))
-        with tempfile.TemporaryFile(dir=self._scratch) as whole:
+        with os_errors(), tempfile.TemporaryFile(dir=self._scratch) as whole:
             opening = self._speaking.open(by, found, part, whole, reason)  # (2)
             files |= self._disclosed(found, part, opening.salt, whole, opening.label)
             own = self._registry.own_log(charter.ch)

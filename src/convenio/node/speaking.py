@@ -37,6 +37,7 @@ from convenio.node.local import ActOnRecord, Channel, LocalStore
 from convenio.node.records import Found
 from convenio.node.registry import GENERATION, Log, Registry
 from convenio.node.sequencer import Accepted, Sequencer
+from convenio.store.durable import os_errors
 from convenio.store.objects import BlobStore
 
 Random = Callable[[int], bytes]
@@ -239,7 +240,7 @@ class Speaking:
 
     def _store(self, making: Making) -> None:
         """Into the blob store under its hash, which is known only when all of it is made."""
-        with tempfile.TemporaryFile(dir=self._scratch) as whole:
+        with os_errors(), tempfile.TemporaryFile(dir=self._scratch) as whole:
             for piece in making:
                 whole.write(piece)
             whole.seek(0)
@@ -257,7 +258,7 @@ class Speaking:
         require(Question(Act.OPEN, person, found.log.charter, header, part))
         self.note(by, "open", found, reason)
         blob = self._blobs.open(header.bodies[part].c)
-        with blob, tempfile.TemporaryFile(dir=self._scratch) as whole:
+        with os_errors(), blob, tempfile.TemporaryFile(dir=self._scratch) as whole:
             opening = open_stream(_pieces(blob), self._keys.openers(person.desks), header, part)
             for piece in opening:
                 whole.write(piece)

@@ -277,22 +277,21 @@ class Node:
         return self.folding.seen(ch)
 
     def _appended(self, log: Log) -> None:
-        self.folding.wake()
+        self.folding.wake(log.channel.ch)
         self.outbox.wake(log.channel.ch)
 
-    def _mirrored(self, _log: Log) -> None:
-        self.folding.wake()
+    def _mirrored(self, log: Log) -> None:
+        self.folding.wake(log.channel.ch)
 
     def _folded(self, log: Log) -> None:
         """Another's log has moved: what it lacks may have changed."""
         self.outbox.wake(log.channel.ch, log.party)
 
-    def _cosigned(self, _log: Log, _party: PartyId) -> None:
-        self.folding.wake()
+    def _cosigned(self, log: Log, _party: PartyId) -> None:
+        self.folding.wake(log.channel.ch)
 
     def _heard(self, ch: str, party: PartyId) -> None:
-        """The partner is up: waiting any longer to send would be idle. A body may have come."""
-        self.folding.wake()
+        """The partner is up: waiting any longer to send would be idle."""
         self.outbox.heard(ch, party)
 
     def _alarm(self, log: Log, kind: str) -> None:

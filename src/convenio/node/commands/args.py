@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, cast
 
 from convenio.core.decide import Act, Person, Question, require
+from convenio.core.encoding import parse_hex
 from convenio.core.errors import MalformedError
+from convenio.core.merkle import HASH
 from convenio.node.control import Answer, Progress
 from convenio.node.records import Found
 from convenio.node.wiring import Node
@@ -30,6 +32,21 @@ def texts_of(args: Args, key: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise MalformedError("command.argument", argument=key)
     return value
+
+
+def object_of(value: object, key: str) -> dict[str, Any]:
+    """`value`, if it is an object; key: of the argument it comes from."""
+    if not isinstance(value, dict):
+        raise MalformedError("command.argument", argument=key)
+    return value
+
+
+def leaf_of(args: Args, key: str) -> bytes:
+    """A whole leaf hash, 64 hex digits."""
+    try:
+        return parse_hex(text_of(args, key), HASH, "")
+    except MalformedError as error:
+        raise MalformedError("command.argument", argument=key) from error
 
 
 def number_of(args: Args, key: str, default: int, most: int) -> int:

@@ -73,7 +73,8 @@ def _page_mark(channel: Channel, mark: str) -> Row | None:
         return None
     at, _, rest = mark.partition(".")
     party, _, index = rest.partition(".")
-    if not (at.isdecimal() and index.isdecimal() and len(mark) < 80 and mark.isascii()):
+    numbers = at.isdecimal() and index.isdecimal() and len(at) < 19 and len(index) < 19
+    if not (numbers and len(mark) < 80 and mark.isascii()):
         raise MalformedError("command.argument", argument="before")
     return Row(channel.ch, PartyId(party), int(index), b"", int(at), "", "")
 

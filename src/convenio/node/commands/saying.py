@@ -12,7 +12,9 @@ from convenio.core.errors import ConvenioError, MalformedError
 from convenio.node.commands.args import (
     Args,
     Command,
+    leaf_of,
     number_of,
+    object_of,
     opened,
     text_of,
     texts_of,
@@ -33,7 +35,8 @@ def _say(node: Node, args: Args, files: list[int], _progress: Progress) -> Answe
     attached = []
     opened: list[BinaryIO] = []
     try:
-        for handle, label in zip(files, bodies, strict=True):
+        for handle, body in zip(files, bodies, strict=True):
+            label = object_of(body, "bodies")
             file: BinaryIO = os.fdopen(os.dup(handle), "rb")
             opened.append(file)
             attached.append(
@@ -65,7 +68,7 @@ def _saying(args: Args, bodies: tuple[Attachment, ...]) -> Saying:
         due_in=number_of(args, "due_in", 0, 2**31),
         cav=text_of(args, "cav", ""),
         open_body=bool(args.get("open", False)),
-        data=args.get("data", {}),
+        data=object_of(args.get("data", {}), "data"),
     )
 
 
@@ -134,7 +137,7 @@ _BATCH_FIELDS: Final = {
 
 def _wait(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
     """Until every addressee's own log says it has all of the record, or the time is up."""
-    leaf = bytes.fromhex(text_of(args, "leaf"))
+    leaf = leaf_of(args, "leaf")
     seconds = number_of(args, "seconds", 30, 86_400)
     wanted = State.COSIGNED if args.get("until") == "cosigned" else State.RECEIVED
 
