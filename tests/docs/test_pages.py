@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import re
 import shlex
 import tomllib
@@ -102,8 +101,6 @@ def test_the_run_script_knows_the_commands_of_the_readme(page: Path) -> None:
 
 def command_line() -> click.Group:
     """What `convenio` starts."""
-    if importlib.util.find_spec("convenio.cli.root") is None:
-        pytest.skip("the command line is not there yet")
     made: click.Group = importlib.import_module("convenio.cli.root").make_root(Words("en"))
     return made
 

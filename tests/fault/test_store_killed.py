@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import ROOT
+from tests.conftest import ROOT, lacking
 from tests.support.stores import (
     MIRROR,
     MIRROR_LOG,
@@ -138,7 +138,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     mount = shutil.which("mount")
     command = [str(mount), "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
     if not mount or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a small disk; RLIMIT_FSIZE and max_page_count were tried")
+        lacking("the right to mount a small disk (root)")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

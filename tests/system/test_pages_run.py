@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -79,7 +80,7 @@ class Reader:
 def reading(do: Commands) -> Iterator[Reader]:
     script = do.folder / "bin" / "convenio"
     script.parent.mkdir()
-    script.write_text("#!/bin/sh\nexec " + " ".join(PROGRAM) + ' "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(PROGRAM)} "$@"\n')
     script.chmod(0o755)
     reader = Reader(do)
     try:
