@@ -211,7 +211,7 @@ class World:
         return (
             sizes == held == home.cut()
             and cosigned == [sizes[home.party]] * (len(self.homes) - 1)
-            and not state.fold.needs_answer(home.node.party)
+            and not state.book.needs_answer(home.node.party)
             and not state.incomplete
         )
 

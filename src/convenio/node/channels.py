@@ -27,7 +27,7 @@ from convenio.core.trust import (
     parse_charter,
     propose_charter,
 )
-from convenio.instruments.builtin import REQUEST
+from convenio.instruments.builtin import BUILTIN, REQUEST
 from convenio.node.clock import Clock
 from convenio.node.local import ActOnRecord, Channel, LocalStore
 
@@ -158,6 +158,9 @@ class Channels:
     def _check_ours(self, charter: Charter) -> None:
         if charter.fold != FOLD_VERSION:
             raise RefusedError("fold.version", version=charter.fold)
+        known = {instrument.hash for instrument in BUILTIN}
+        for pinned in sorted(set(charter.instruments.values()) - known):
+            raise RefusedError("instrument.unknown", hash=pinned)
         if self._card.party not in charter.members():
             raise RefusedError("channel.not_ours", channel=charter.name)
         if charter.member(self._card.party) != self._card:

@@ -35,6 +35,8 @@ from convenio.core.record import (
     parse_record,
 )
 from convenio.core.trust import Charter, author_key_name
+from convenio.instruments.builtin import BUILTIN
+from convenio.instruments.cases import Case, Casebook
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
 from convenio.node.index import Index
@@ -61,10 +63,12 @@ class _Channel:
     want it. arrived: entries of which something may have come since we last looked. objected:
     leaves we have objected to; considered: up to which index we have looked for what to object to.
     clocks: entries of ours that start a clock and whose receipt nobody has logged yet. fresh: what
-    came into the cut and is not looked at and indexed yet.
+    came into the cut and is not looked at and indexed yet. book: the cases, told of everything
+    that comes into the cut exactly once.
     """
 
     fold: Fold
+    book: Casebook
     seen: Seen = field(default_factory=dict)
     incomplete: dict[Place, bytes] = field(default_factory=dict)
     awaited: dict[str, set[Place]] = field(default_factory=dict)
@@ -163,7 +167,7 @@ class Folding:
         return [
             channel
             for channel in self._registry.channels()
-            if not channel.signed.missing() and channel.signed.charter.fold == FOLD_VERSION
+            if not channel.signed.missing() and understands(channel.signed.charter)
         ]
 
     # --- questions ---
@@ -231,6 +235,12 @@ class Folding:
         finally:
             self._lock.acquire()
 
+    def case(self, ch: str, leaf: bytes) -> Case | None:
+        """The case that this entry opened, as all that is folded tells it."""
+        with self._lock:
+            state = self._channels.get(ch)
+            return state.book.case(leaf) if state else None
+
     def lacking(self, log: Log, party: PartyId) -> list[int]:
         """Indexes of our entries whose bodies `party` says it lacks: what `feed` sends again."""
         with self._lock:
@@ -277,9 +287,10 @@ class Folding:
             return False
         entries = [stored.entry for stored in self._store.entries(log.origin, held, end)]
         with self._lock:
-            state.fresh += state.fold.feed_all(
-                log.party, held, entries, verified=known, unfit=unfit
-            )
+            folded = state.fold.feed_all(log.party, held, entries, verified=known, unfit=unfit)
+            for item in folded:
+                state.book.take(item)
+            state.fresh += folded
         self._remember(state, log, judged)
         return True
 
@@ -320,7 +331,8 @@ class Folding:
         state = self._channels.get(ch)
         if state is None:
             charter = self._registry.channel(ch).signed.charter
-            state = _Channel(Fold(rules_of(charter), self._root_at(ch)))
+            fold = Fold(rules_of(charter), self._root_at(ch))
+            state = _Channel(fold, Casebook(fold, BUILTIN))
             with self._lock:
                 self._channels[ch] = state
         return state
@@ -357,7 +369,7 @@ class Folding:
         """One `received.v1`, if one is due; True if there may be more to say."""
         have = self._have(state, own)
         with self._lock:
-            due = state.fold.needs_answer(own.party)
+            due = state.book.needs_answer(own.party)
             lack = self._unanswered(state, own.party)
         lack = {p: leaf for p, leaf in lack.items() if not self._complete(self._header(state, p))}
         named, rest = _first(lack, MAX_LACKING)
@@ -475,6 +487,12 @@ class Folding:
             data=data,
         )
         return draft(header)
+
+
+def understands(charter: Charter) -> bool:
+    """Whether this program has the fold and every instrument that the charter pins."""
+    known = {instrument.hash for instrument in BUILTIN}
+    return charter.fold == FOLD_VERSION and known >= set(charter.instruments.values())
 
 
 def rules_of(charter: Charter) -> Rules:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -34,6 +35,8 @@ TITLES: Final = {
     SEALED: Text("Bicentennial Framework (demo)", "Entendimiento Bicentenario (demo)"),
     PUBLIC: Text("Plan and figures (demo)", "Plan y cifras (demo)"),
 }
+_AGREE_TRIES: Final = 120
+_LOOK_EVERY_S: Final = 0.5
 _AUTOMATIC: Final = ("received.v1", "proof.v1")
 
 
@@ -180,25 +183,41 @@ class Story:
             {"act": "ask", "inst": REQUEST.hash, "due_in": DUE_IN_S},
         )
         self._settle_rows()
-        due = tell.time(self._received_at("us", asked) + DUE_IN_S)
+        leaf = self._record("us", asked.places[0], SEALED)["leaf"]
+        running = self._clock_of(leaf, "running", "in_time")  # in time: an earlier run went further
         tell.tell(
             self.text(
                 "The clock runs since Mexico's own log said that the request is there. The answer "
                 "is due by {due}; both nodes compute the same moment from the same records.",
-                due=due,
+                due=tell.time(running["due"]),
             )
         )
-        leaf = self._record("us", asked.places[0], SEALED)["leaf"]
         self._say(
             self.text("Answer to the request"), content.ANSWER, {"act": "answer", "case": leaf}
         )
         self._settle_rows()
+        self._clock_of(leaf, "in_time")
         tell.proves(
             self.text(
                 "Mexico can prove that it answered in time. The United States can prove what it "
                 "asked, when the clock began, and what it was told."
             )
         )
+
+    def _clock_of(self, leaf: str, *wanted: str) -> Answer:
+        """The clock of the request, once both nodes say the same of it and it stands so.
+
+        Raises:  UnavailableError: demo.no_agreement, they do not come to that.
+        """
+        for _ in range(_AGREE_TRIES):
+            told = [
+                self._pair.call(party, "case", self._args(party) | {"record": leaf})["clocks"]
+                for party in PARTIES
+            ]
+            if told[0] == told[1] and all(clock["status"] in wanted for clock in told[0]):
+                return cast(Answer, told[0][0])
+            time.sleep(_LOOK_EVERY_S)
+        raise UnavailableError("demo.no_agreement")
 
     def check(self) -> bool:
         """Every row verified as a stranger would; the table."""
@@ -307,10 +326,6 @@ class Story:
             stored = [d for record in records for d in record["delivery"] if d["cosigned_at"]]
             row.stored = len(stored)
             row.countersigned_at = max(d["cosigned_at"] for d in stored)
-
-    def _received_at(self, party: str, row: Row) -> int:
-        record = self._record(party, row.places[0], row.channel)
-        return max(int(delivered["received_at"]) for delivered in record["delivery"])
 
     def _read_back(self, party: str, row: Row) -> None:
         """The addressee opens the notice, which is noted at its own node."""

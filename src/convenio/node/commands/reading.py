@@ -6,8 +6,10 @@ from dataclasses import asdict
 from typing import Final
 
 from convenio.core.decide import Act, Question, require
-from convenio.core.errors import MalformedError
+from convenio.core.errors import MalformedError, RefusedError
+from convenio.core.fold import Place
 from convenio.core.record import PartyId
+from convenio.instruments.cases import Case
 from convenio.node.commands.args import (
     MAX_PAGE,
     Args,
@@ -83,6 +85,15 @@ def _show(node: Node, args: Args, _files: list[int], _progress: Progress) -> Ans
     return record_json(node, found_record(node, args))
 
 
+def _case(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    """The case that a record opened: its state, every act in order, and its clocks as of now."""
+    found = found_record(node, args)
+    case = node.folding.case(found.log.channel.ch, found.leaf)
+    if case is None:
+        raise RefusedError("case.none", record=f"{found.log.party}/{found.index}")
+    return case_json(case, int(node.clock()))
+
+
 def _open(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
     found = found_record(node, args)
     part = number_of(args, "part", 0, 31)
@@ -94,7 +105,48 @@ def _open(node: Node, args: Args, files: list[int], _progress: Progress) -> Answ
     return {"media": label.media, "name": label.name, "lang": label.lang}
 
 
+def case_json(case: Case, now: int) -> Answer:
+    """The same on every node that has folded the same, for the same `now`."""
+    return {
+        "leaf": case.leaf.hex(),
+        "instrument": case.instrument.name,
+        "state": case.state,
+        "contested": case.contested,
+        "roles": dict(case.roles),
+        "steps": [
+            {
+                "place": _place(step.event.place),
+                "act": step.event.act,
+                "verdict": step.verdict.value,
+                "state": step.state,
+                "settled": settled,
+            }
+            for step, settled in zip(case.steps, case.settled, strict=True)
+        ],
+        "clocks": [
+            {
+                "clock": debt.clock,
+                "debtor": debt.debtor,
+                "creditor": debt.creditor,
+                "status": debt.status.value,
+                "since": debt.since,
+                "due": debt.due,
+                "final": debt.final,
+                "met_by": _place(debt.met_by) if debt.met_by else "",
+                "disputed": debt.disputed,
+                "overdue": debt.overdue(now),
+            }
+            for debt in case.debts
+        ],
+    }
+
+
+def _place(place: Place) -> str:
+    return f"{place.party}/{place.index}"
+
+
 COMMANDS: Final[dict[str, Command]] = {
+    "case": _case,
     "log": _log,
     "record": _show,
     "open": _open,
