@@ -72,6 +72,14 @@ def test_a_day_is_written_in_words_with_its_zone() -> None:
     assert Words("es").date(MEETING) == "8 oct 2021 UTC"
 
 
+@pytest.mark.parametrize("at", [2**53 - 1, 2**62, 253_402_300_799.0, 253_402_300_800.0, -1])
+@pytest.mark.parametrize("hours", [-12, 0, 14])
+def test_no_date_a_partner_can_sign_spoils_a_list(at: float, hours: int) -> None:
+    zone = timezone(timedelta(hours=hours), "there")
+    assert Words("en").time(at, zone).endswith("there")
+    assert Words("es").date(at, zone).endswith("there")
+
+
 def test_a_time_is_shown_in_the_zone_asked_for() -> None:
     delhi = timezone(timedelta(hours=5, minutes=30), "IST")
     assert Words("en").time(MEETING) == "8 Oct 2021 23:04 UTC"

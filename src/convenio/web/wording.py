@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from convenio.core.errors import RefusedError
 from convenio.words import N_, Words
 from convenio.words.errors import sentences
+from convenio.words.language import moment_of
 
 TYPES: Final = {
     "action.v1": N_("Action"),
@@ -104,7 +104,7 @@ def size(words: Words, count: int) -> str:
 
 
 def machine_time(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment_of(at).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def delivery(words: Words, party: str, state: dict[str, Any]) -> str:

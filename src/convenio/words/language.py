@@ -17,6 +17,7 @@ _MONTHS: Final = {
     "en": ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
     "es": ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"],
 }
+_LAST_S: Final = 253_402_214_400  # 31 December 9999, 00:00 UTC: a date in every zone
 _VARIABLES: Final = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
@@ -29,6 +30,14 @@ def choose_language(flag: str | None, environ: Mapping[str, str]) -> str:
     decisive = next((wish for wish in wishes if wish), "")
     spoken = (wish[:2].lower() for wish in decisive.split(":"))
     return next((lang for lang in spoken if lang in LANGUAGES), "en")
+
+
+def moment_of(at: float, zone: tzinfo = UTC) -> datetime:
+    """`at` (seconds UTC) as a date. What lies beyond year 9999 is shown as its last day.
+
+    A record's time is its author's claim, up to 2**53: nobody may spoil a list by a date.
+    """
+    return datetime.fromtimestamp(min(max(at, 0), _LAST_S), zone)
 
 
 class _Shown(dict[str, object]):
@@ -70,12 +79,12 @@ class Words:
 
     def date(self, at: float, zone: tzinfo = UTC) -> str:
         """The day of `at` (seconds UTC) in `zone`, which is named: 8 Oct 2021 UTC."""
-        moment = datetime.fromtimestamp(at, zone)
+        moment = moment_of(at, zone)
         return f"{self._day(moment)} {moment.tzname()}"
 
     def time(self, at: float, zone: tzinfo = UTC) -> str:
         """The minute of `at` (seconds UTC) in `zone`, which is named: 8 Oct 2021 10:04 UTC."""
-        moment = datetime.fromtimestamp(at, zone)
+        moment = moment_of(at, zone)
         return f"{self._day(moment)} {moment:%H:%M} {moment.tzname()}"
 
     def _day(self, moment: datetime) -> str:
