@@ -50,5 +50,9 @@ def failures(report: Report) -> set[tuple[Check, str]]:
     return {(each.check, each.reason) for each in report.failed}
 
 
+def missing(report: Report) -> set[tuple[Check, str]]:
+    return {(e.check, e.reason) for e in report.findings if e.outcome is Outcome.MISSING}
+
+
 def noted(report: Report) -> set[Check]:
     return {each.check for each in report.findings if each.outcome is Outcome.NOTED}

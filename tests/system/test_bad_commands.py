@@ -37,7 +37,6 @@ REFUSED: Final = {
     "a type the charter lacks": ((*SAY, *TO, "--type", "gossip.v1"), 4, "say.type"),
     "a type only nodes write": ((*SAY, *TO, "--type", "received.v1"), 4, "say.automatic"),
     "sealed to nobody": (SAY, 4, "say.no_recipient"),
-    "an id that is none": ((*SAY, *TO, "--id", "short"), 6, "record.id"),
     "an id said before": ((*SAY, *TO, "--id", ID), 7, "record.id_taken"),
     "a content that is too large": (
         ("say", "mx", *NAMED, *TO, "--body", "huge"),
@@ -78,14 +77,19 @@ REFUSED: Final = {
     ),
     "the last keeper": (("people", "disable", "mx", "keeper"), 4, "people.last_keeper"),
     "another fingerprint": (
-        ("channel", "confirm", "mx", CHANNEL, "12345 67890"),
+        ("channel", "confirm", "mx", CHANNEL, "12345 " * 12),
         4,
         "channel.fingerprint",
+    ),
+    "a fingerprint of ten digits": (
+        ("channel", "confirm", "mx", CHANNEL, "12345 67890"),
+        6,
+        "trust.fingerprint",
     ),
     "a charter that is rubbish": (("channel", "accept", "mx", "text"), 6, "note.not_text"),
     "a card for a charter": (("channel", "accept", "mx", "us.card"), 6, "trust.kind"),
     "a second node process": (("serve", "mx"), 5, "node.running"),
-    "a directory without a node": (("status", "nowhere"), 5, "config.no_node"),
+    "a directory without a node": (("status", "nowhere"), 2, "config.no_node"),
     "a node over a node": (
         ("init", "mx", "--party", "mx", "--name", "Mexico", "--url", "http://127.0.0.1:1"),
         7,
@@ -94,6 +98,7 @@ REFUSED: Final = {
     "a demo over something else": (("demo", "--once", "--dir", "mx"), 7, "init.exists"),
     "rubbish to verify": (("verify", "text"), 6, "verify.kind"),
     "nothing to verify": (("verify", "nothing.zip"), 5, "verify.unreadable"),
+    "trust in five digits": (("verify", "us.card", "--trust", "12345"), 6, "trust.fingerprint"),
     "trust in rubbish": (("verify", "us.card", "--trust", "because"), 6, "verify.trust"),
 }
 MISUSED: Final = {
@@ -102,6 +107,7 @@ MISUSED: Final = {
     "no person": ("say", "mx", "--channel", CHANNEL),
     "a file that is not there": (*SAY[:-1], "nothing", *TO),
     "a folder that is not there": ("card", "mx", "-o", "nowhere/mx.card"),
+    "an id that is none": (*SAY, *TO, "--id", "short"),
     "a time that is none": (*SAY, *TO, "--due-in", "soon"),
     "a batch with a body": (*SAY, *TO, "--batch", "text"),
     "standard input twice": (*SAY[:-1], "-", "--attach", "-", *TO),
@@ -154,6 +160,40 @@ def test_misuse_is_said_in_both_languages(do: Commands, name: str) -> None:
     assert "Traceback" not in said["en"] + said["es"]
 
 
+@pytest.mark.parametrize(
+    ("words", "quoted"),
+    [
+        (
+            ("log", "mx", "--as", "eve", "--channel", CHANNEL),
+            "“eve”. There are: ana, keeper, luis.",
+        ),
+        (("log", "mx", "--as", "ana", "--channel", "framewrk"), "“framewrk”. It has: framework."),
+        ((*SAY, "--to", "fr:liaison"), "“fr” is not a member of this channel. Its members are: mx"),
+        ((*SAY, "--to", "us:attic"), "no desk “attic”. There are: "),
+        ((*SAY, *TO, "--id", "short"), "“short” is not 32 digits 0 to 9 and a to f"),
+        ((*SAY, *TO, "--due-in", "soon"), "“soon” is not a length of time such as 90s"),
+        (("channel", "confirm", "mx", CHANNEL, "12345"), "“12345” is not a fingerprint: 5 digits"),
+        (("open", "mx", "dead\x1b[2J", *NAMED), r"“dead\x1b[2J” does not name a record"),
+        (("open", "mx", "z" * 1000, *NAMED), f"“{'z' * 300}…” does not name a record"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else None,
+)
+def test_what_was_typed_is_quoted_with_what_there_is(
+    do: Commands, words: tuple[str, ...], quoted: str
+) -> None:
+    assert quoted in do.run(*words).err
+
+
+def test_a_file_that_cannot_be_written_is_named(do: Commands) -> None:
+    """A folder in its place: root may write anywhere, but not there."""
+    (do.folder / "taken.record").mkdir(exist_ok=True)
+    words = ("receipt", "mx", "mx/0", *NAMED, "-o", "taken.tlog-proof")
+    ran = do.run(*words)
+    assert ran.code == 5
+    assert "The file taken.record could not be read or written." in ran.err
+    assert "[file.io]" in ran.err
+
+
 def test_nothing_was_said_by_what_was_refused(do: Commands) -> None:
     records = do.json("log", "mx", *NAMED)["records"]
     texts = {do.ok("open", "mx", r["place"], *NAMED) for r in records if r["from"] == "mx"}
@@ -165,7 +205,7 @@ def test_a_wrong_passphrase_opens_nothing(made: Two) -> None:
     do = made.do
     (do.folder / "wrong").write_text("guess\n")
     words = ("status", "mx", "--passphrase-file", "wrong")
-    assert do.refused(*words) == (3, "age.wrong_passphrase")
+    assert do.refused(*words) == (4, "age.wrong_passphrase")
     assert "contraseña" in do.run(*words, lang="es").err
     (do.folder / "wrong").write_text("\n")
     assert do.refused(*words) == (6, "passphrase.file")

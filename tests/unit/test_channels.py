@@ -139,19 +139,28 @@ def test_only_a_keeper_touches_charters(unsigned: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "good"),
-    [("right", True), ("dashes", True), ("hash", True), ("other", False), ("", False)],
+    ("typed", "refused"),
+    [
+        ("right", ""),
+        ("dashes", ""),
+        ("hash", ""),
+        ("other", "channel.fingerprint"),
+        ("short", "trust.fingerprint"),
+        ("", "trust.fingerprint"),
+    ],
 )
-def test_only_the_right_fingerprint_confirms(unsigned: World, typed: str, good: bool) -> None:
+def test_only_the_right_fingerprint_confirms(unsigned: World, typed: str, refused: str) -> None:
+    """What has not its digits is mistyped; only what has them is an alarm."""
     mx = unsigned["mx"]
     ch = unsigned.charter.charter.ch
     said = {"right": fingerprint(ch), "dashes": fingerprint(ch).replace(" ", "-"), "hash": ch}
     said["other"] = fingerprint("00" * 32)
-    if good:
+    said["short"] = fingerprint(ch)[:-1]
+    if not refused:
         assert mx.node.channels.confirm(KEEPER, CHANNEL, said[typed]).in_force
     else:
         code = code_of(lambda: mx.node.channels.confirm(KEEPER, CHANNEL, said.get(typed, "")))
-        assert code == "channel.fingerprint"
+        assert code == refused
         assert not mx.node.local.channel(CHANNEL).in_force
 
 

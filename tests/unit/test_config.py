@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convenio.core.errors import ConvenioError, MalformedError, UnavailableError
+from convenio.core.errors import ConvenioError, MalformedError, RefusedError
 from convenio.node.clock import stamp
 from convenio.node.config import FILE_NAME, Limits, NodeConfig, parse_config, read_config
 
@@ -130,7 +130,7 @@ def test_every_limit_says_its_unit_in_its_name() -> None:
 
 
 def test_a_folder_without_a_node_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UnavailableError) as caught:
+    with pytest.raises(RefusedError) as caught:
         read_config(tmp_path)
     assert caught.value.code == "config.no_node"
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.support.nodes import NOW, PASSPHRASE, ROOT_PASSPHRASE, Clock, setup_of
 
-from convenio.core.errors import ConvenioError, MalformedError, UnavailableError
+from convenio.core.errors import ConvenioError, MalformedError, RefusedError
 from convenio.core.trust import Text, parse_card
 from convenio.node import setup
 from convenio.node.config import FILE_NAME, read_config
@@ -167,7 +167,7 @@ def test_a_start_interrupted_at_any_moment_leaves_nothing(tmp_path: Path) -> Non
 def test_what_a_killed_start_left_is_no_node_and_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / ".mx.new").mkdir()
     (tmp_path / ".mx.new" / setup.KEYS).write_text("half")
-    with pytest.raises(UnavailableError):
+    with pytest.raises(RefusedError):
         Directory.take(tmp_path / "mx")
     make(tmp_path / "mx")
     assert [path.name for path in tmp_path.iterdir()] == ["mx"]

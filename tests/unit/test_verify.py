@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.support.bundles import bundle, checked, disclosure, failures, noted, pack, unpack
+from tests.support.bundles import (
+    bundle,
+    checked,
+    disclosure,
+    failures,
+    missing,
+    noted,
+    pack,
+    unpack,
+)
 from tests.support.world import START, World, charter_of
 
 from convenio.core.bundle import policy_for
@@ -158,7 +167,9 @@ def test_a_charter_of_other_parties_fails_everything(given: Given, tmp_path: Pat
         ("", "verify.trust"),
         ("hello", "verify.trust"),
         ("ab" * 31, "verify.trust"),
-        ("1" * 59, "verify.trust"),
+        ("1" * 59, "trust.fingerprint"),
+        ("12345", "trust.fingerprint"),
+        (b"12345\n", "trust.fingerprint"),
         (b"", "verify.trust"),
         (b"\xff" * 64, "verify.trust"),
         (b"log nonsense\nquorum none\n", "note.vkey"),
@@ -283,7 +294,8 @@ def test_a_proof_and_its_policy_are_enough(given: Given, tmp_path: Path) -> None
     text = policy(found.log, (given.world.members["us"].party,))
     assert verify(proof, trust=text, now=given.world.now).grade is Grade.VOUCHED
     bare = verify(proof, now=given.world.now)
-    assert bare.grade is Grade.CONSISTENT
+    assert bare.grade is Grade.UNDECIDED  # no signature was checked at all
+    assert missing(bare) == {(Check.CHARTER, "verify.no_charter")}
     assert noted(bare) == {Check.NO_KEYS, Check.NO_CHARTER, Check.BODY_ABSENT}
 
 
@@ -349,11 +361,60 @@ def test_a_fingerprint_needs_the_charter_at_hand(given: Given, tmp_path: Path) -
     files = unpack(given.bundle)
     del files["charter.note"]
     report = checked(given.world, tmp_path, files, given.world.charter.ch)
-    assert (Check.TRUST, "verify.no_charter") in failures(report)
+    assert (report.grade, report.failed) == (Grade.UNDECIDED, ())
+    assert missing(report) == {(Check.TRUST, "verify.no_charter")}
     bare = tmp_path / "bare.zip"
     bare.write_bytes(pack(files))
-    assert (Check.CHARTER, "verify.no_charter") in failures(verify(bare, now=START + 7))
+    alone = verify(bare, now=START + 7)
+    assert (alone.grade, missing(alone)) == (
+        Grade.UNDECIDED,
+        {(Check.CHARTER, "verify.no_charter")},
+    )
     assert checked(given.world, tmp_path, files).grade is Grade.VOUCHED
+
+
+@pytest.mark.parametrize("shape", ["bundle", "proof"])
+def test_the_charter_that_a_fingerprint_needs_may_be_handed_over(
+    given: Given, tmp_path: Path, shape: str
+) -> None:
+    files = unpack(given.bundle)
+    note = files.pop("charter.note")
+    path = tmp_path / "given.zip"
+    path.write_bytes(pack(files))
+    if shape == "proof":
+        path = tmp_path / "mx-0.us.tlog-proof"
+        for name in ("mx-0.us.tlog-proof", "mx-0.record"):
+            (tmp_path / name).write_bytes(files[name])
+    ch, now = given.world.charter.ch, given.world.now
+    lacking = verify(path, trust=ch, now=now)
+    assert (lacking.grade, missing(lacking)) == (
+        Grade.UNDECIDED,
+        {(Check.TRUST, "verify.no_charter")},
+    )
+    assert verify(path, trust=ch, charter=note, now=now).grade is Grade.VOUCHED
+    assert verify(path, charter=note, now=now).grade is Grade.CONSISTENT
+    wrong = verify(path, trust="ab" * 32, charter=note, now=now)
+    assert failures(wrong) == {(Check.TRUST, "verify.other_fingerprint")}
+
+
+def test_what_is_false_is_false_even_where_the_charter_is_missing(
+    given: Given, tmp_path: Path
+) -> None:
+    files = unpack(given.bundle)
+    del files["charter.note"]
+    files["mx-0.record"] = files["mx-0.record"].replace(b'"at":1', b'"at":2', 1)
+    report = checked(given.world, tmp_path, files, given.world.charter.ch)
+    assert report.grade is Grade.FAILED
+
+
+def test_a_card_under_a_fingerprint_alone_is_undecided(given: Given, tmp_path: Path) -> None:
+    member = given.world.members["mx"]
+    (tmp_path / "card").write_bytes(sign_card(member.card, *member.roots))
+    report = verify(tmp_path / "card", trust=given.world.charter.ch, now=START)
+    assert (report.grade, missing(report)) == (
+        Grade.UNDECIDED,
+        {(Check.TRUST, "verify.no_charter")},
+    )
 
 
 def test_every_failure_names_a_reason(given: Given, tmp_path: Path) -> None:

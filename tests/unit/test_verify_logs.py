@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.bundles import failures, noted
+from tests.support.bundles import failures, missing, noted
 from tests.support.world import START, World
 
 from convenio.core.checkpoint import Checkpoint
@@ -234,10 +234,72 @@ def test_an_empty_log_is_nothing_to_show(tmp_path: Path) -> None:
 def test_without_a_charter_only_the_tree_is_checked(world: World, logs: Path) -> None:
     (logs / "charter.note").unlink()
     report = verify(logs / "mx", now=world.now)
-    assert report.grade is Grade.CONSISTENT
+    assert report.grade is Grade.UNDECIDED
+    assert missing(report) == {(Check.CHARTER, "verify.no_charter")}
     assert noted(report) == {Check.NO_KEYS, Check.NO_CHARTER}
     _flip(logs / "mx" / "tile/1/000.p/2", 1)
     assert verify(logs / "mx", now=world.now).grade is Grade.FAILED
+
+
+# --- several channels ---
+
+
+@pytest.fixture
+def tiles(world: World, logs: Path, tmp_path: Path) -> Iterator[tuple[World, World, Path]]:
+    """As a node exports them: a folder a log, each with its charter, of two channels."""
+    with World(tmp_path / "other", ("mx", "gt"), access="public") as other:
+        other.say("mx", kind="message.v1")
+        other.deliver("mx", "gt")
+        folder = tmp_path / "tiles"
+        for party in ("mx", "us"):
+            shutil.copytree(logs / party, folder / f"a-{party}")
+            (folder / f"a-{party}" / "charter.note").write_bytes(world.note)
+        other.export("mx", "mx", folder / "b-mx")
+        (folder / "b-mx" / "charter.note").write_bytes(other.note)
+        yield world, other, folder
+
+
+def test_logs_of_several_channels_are_checked_each_under_its_own_charter(
+    tiles: tuple[World, World, Path],
+) -> None:
+    world, other, folder = tiles
+    report = verify(folder, trust=world.charter.ch, now=world.now)
+    assert (report.kind, report.grade) == ("logs", Grade.CONSISTENT)
+    assert [(part.grade, len(part.logs)) for part in report.parts] == [
+        (Grade.VOUCHED, 2),
+        (Grade.CONSISTENT, 1),
+    ]
+    for trust in (other.charter.ch, other.note):
+        parts = verify(folder, trust=trust, now=world.now).parts
+        assert [part.grade for part in parts] == [Grade.CONSISTENT, Grade.VOUCHED]
+
+
+def test_a_false_log_makes_the_whole_false_and_no_other_log(
+    tiles: tuple[World, World, Path],
+) -> None:
+    world, _, folder = tiles
+    _flip(folder / "b-mx" / "tile/entries/000.p/1", 60)
+    report = verify(folder, trust=world.charter.ch, now=world.now)
+    assert report.grade is Grade.FAILED
+    assert [part.grade for part in report.parts] == [Grade.VOUCHED, Grade.FAILED]
+
+
+def test_a_fingerprint_of_none_of_the_channels_fits_nothing(
+    tiles: tuple[World, World, Path],
+) -> None:
+    world, _, folder = tiles
+    report = verify(folder, trust="cd" * 32, now=world.now)
+    assert [part.grade for part in report.parts] == [Grade.FAILED] * 2
+
+
+def test_a_log_without_a_charter_leaves_the_whole_undecided(
+    tiles: tuple[World, World, Path],
+) -> None:
+    world, _, folder = tiles
+    (folder / "b-mx" / "charter.note").unlink()
+    report = verify(folder, trust=world.charter.ch, now=world.now)
+    assert report.grade is Grade.UNDECIDED
+    assert [part.grade for part in report.parts] == [Grade.VOUCHED, Grade.UNDECIDED]
 
 
 # --- two histories ---
@@ -277,6 +339,15 @@ def test_the_proof_itself_can_be_verified(forked: tuple[World, Path], tmp_path: 
     assert (report.grade, report.kind) == (Grade.VOUCHED, "split")
     assert report.findings[-1].check is Check.SPLIT
     assert verify(tmp_path / "split", now=world.now).grade is Grade.CONSISTENT
+    (tmp_path / "charter.note").rename(tmp_path / "elsewhere")
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "split").rename(tmp_path / "alone" / "split")
+    alone = verify(tmp_path / "alone" / "split", now=world.now)
+    assert (alone.grade, missing(alone)) == (
+        Grade.UNDECIDED,
+        {(Check.SPLIT, "verify.no_keys")},
+    )
+    (tmp_path / "alone" / "split").rename(tmp_path / "split")
     _flip(tmp_path / "split", evidence.index(b"mx.localhost") + 200)
     assert look(world, tmp_path / "split").grade is Grade.FAILED
 
@@ -326,8 +397,7 @@ def test_a_public_log_behind_an_address_is_read_like_a_folder(world: World, logs
     assert (report.grade, report.logs[0].size) == (Grade.VOUCHED, SIZE)
     assert asked[0] == f"/charter/{world.charter.ch}"
     assert verify(url, trust=world.note, now=world.now, fetch=fetch).grade is Grade.VOUCHED
-    bare = verify(url, now=world.now, fetch=fetch)
-    assert bare.grade is Grade.CONSISTENT
+    assert verify(url, now=world.now, fetch=fetch).grade is Grade.UNDECIDED
     _flip(logs / "mx" / "tile/0/001", 9)
     assert look_at(url, world, fetch).grade is Grade.FAILED
 

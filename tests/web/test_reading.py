@@ -20,7 +20,7 @@ TEXT = {"media": "text/plain", "lang": "es"}
 
 def test_text_is_shown_as_it_was_written() -> None:
     shown = reading.shown("¡Hola!\r\n\t<b>".encode(), TEXT, ENGLISH)
-    assert shown == {"text": "¡Hola!\r\n\t<b>", "lang": "es", "tree": []}
+    assert shown == {"text": "¡Hola!\r\n\t<b>", "lang": "es", "tree": ()}
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_json_is_shown_line_by_line_in_the_page_s_language() -> None:
         "note": {"es": "sólo en español"},
     }
     tree = reading.shown(json.dumps(value).encode(), JSON, ENGLISH)["tree"]
-    assert [line["key"] for line in tree] == ["Title", "Value", "Source", "note"]
-    assert (tree[0]["text"], tree[0]["lang"]) == ("Fentanyl", "en")
-    assert tree[1]["text"] == "10586"
-    assert [line["text"] for line in tree[2]["lines"]] == ["https://example.org/", '[1,null,"x"]']
-    assert (tree[3]["text"], tree[3]["lang"]) == ("sólo en español", "es")
+    assert [line.key for line in tree] == ["Title", "Value", "Source", "note"]
+    assert (tree[0].text, tree[0].lang) == ("Fentanyl", "en")
+    assert tree[1].text == "10586"
+    assert [line.text for line in tree[2].lines] == ["https://example.org/", '[1,null,"x"]']
+    assert (tree[3].text, tree[3].lang) == ("sólo en español", "es")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_json_is_shown_line_by_line_in_the_page_s_language() -> None:
 )
 def test_what_cannot_be_a_list_stays_as_it_was_written(value: object) -> None:
     data = json.dumps(value)
-    assert reading.shown(data.encode(), JSON, ENGLISH) == {"text": data, "lang": "", "tree": []}
+    assert reading.shown(data.encode(), JSON, ENGLISH) == {"text": data, "lang": "", "tree": ()}
 
 
 _JSON = st.recursive(

@@ -11,7 +11,7 @@ from django.utils.safestring import mark_safe
 
 from convenio.web import wording
 from convenio.web.site import Site
-from convenio.words import Words
+from convenio.words import Words, names
 
 Render = Callable[..., str]
 HOSTILE = "<b>\"'&{person.__class__}"
@@ -87,4 +87,4 @@ def test_a_handling_mark_is_written_as_its_own_standard_does() -> None:
 
 
 def test_a_type_from_a_newer_version_is_shown_as_it_is() -> None:
-    assert wording.name_of(wording.TYPES, "treaty.v9", Words("es")) == "treaty.v9"
+    assert names.name_of(names.TYPES, "treaty.v9", Words("es")) == "treaty.v9"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from tests.support.bundles import pack, unpack
 from tests.support.pair import Pair
 from tests.web.conftest import Visitor
 
@@ -62,6 +63,30 @@ def test_a_charter_as_a_file_is_as_good_as_its_fingerprint(
     assert 'class="verdict vouched"' in page
 
 
+def test_a_fingerprint_is_not_set_aside_for_a_file(
+    bundle: bytes, pair: Pair, visit: Visitor
+) -> None:
+    note, digits = pair.charter("framework"), pair.fingerprint("framework")
+    page = send(visit(), bundle, digits, trusted=note).content.decode()
+    assert 'class="verdict vouched"' in page
+    page = send(visit(), note, pair.fingerprint("public"), trusted=note).content.decode()
+    assert 'class="verdict failed"' in page
+
+
+def test_a_fingerprint_without_the_charter_is_undecided(
+    bundle: bytes, pair: Pair, visit: Visitor
+) -> None:
+    files = unpack(bundle)
+    note = files.pop("charter.note")
+    digits = pair.fingerprint("framework")
+    page = send(visit(), pack(files), digits).content.decode()
+    assert 'class="verdict undecided"' in page
+    assert "Cannot be decided with what was given" in page
+    assert "ask one of the parties for the charter" in page
+    page = send(visit(), pack(files), digits, trusted=note).content.decode()
+    assert 'class="verdict vouched"' in page
+
+
 def test_without_it_nobody_vouches_for_the_keys(bundle: bytes, pair: Pair, visit: Visitor) -> None:
     page = send(visit(), bundle).content.decode()
     assert 'class="verdict consistent"' in page
@@ -94,14 +119,22 @@ def test_what_is_nothing_we_know_is_said_to_be_so(junk: bytes, visit: Visitor) -
     assert 'class="verdict failed"' in answer.content.decode()
 
 
-@pytest.mark.parametrize("trust", ["123", "not a fingerprint", "<b>", "9" * 400])
+@pytest.mark.parametrize(
+    ("trust", "code"),
+    [
+        ("123", "trust.fingerprint"),
+        ("9" * 400, "trust.fingerprint"),
+        ("not a fingerprint", "verify.trust"),
+        ("<b>", "verify.trust"),
+    ],
+)
 def test_a_mistyped_fingerprint_is_refused_and_kept_in_the_form(
-    trust: str, bundle: bytes, visit: Visitor
+    trust: str, code: str, bundle: bytes, visit: Visitor
 ) -> None:
     answer = send(visit(), bundle, trust)
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert "verify.trust" in page
+    assert code in page
     assert f'value="{trust.replace("<", "&lt;").replace(">", "&gt;")}"' in page
 
 

@@ -33,12 +33,18 @@ BY_CLASS: Final[dict[type[ConvenioError], int]] = {
     UnavailableError: UNAVAILABLE,
     ConvenioError: OUR_FAULT,
 }
-# Raised as "try later" by the node, and nobody's fault but ours.
-OURS: Final = frozenset({"control.fault", "node.fault"})
+# Where the class says too little about who can act. The first two are raised as "try later" by the
+# node, and nobody's fault but ours; a wrong passphrase is no proof that failed.
+BY_CODE: Final = {
+    "control.fault": OUR_FAULT,
+    "node.fault": OUR_FAULT,
+    "config.no_node": USAGE,
+    "age.wrong_passphrase": REFUSED,
+}
 
 
 def exit_code(error: ConvenioError) -> int:
     """The exit code of a command that ended with `error`."""
-    if error.code in OURS:
-        return OUR_FAULT
+    if error.code in BY_CODE:
+        return BY_CODE[error.code]
     return next(BY_CLASS[kind] for kind in type(error).__mro__ if kind in BY_CLASS)

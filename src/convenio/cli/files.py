@@ -6,7 +6,7 @@ import mimetypes
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final, cast
 import click
 
 from convenio.store.durable import os_errors, sync_folder
+from convenio.words import N_
 
 DASH: Final = Path("-")
 _PIECE: Final = 1 << 20
@@ -34,6 +35,20 @@ class _OutputPath(click.Path):
 
 
 OUTPUT: Final = _OutputPath()
+Function = Callable[..., Any]
+
+
+def to_file(help_: str, *, required: bool = True) -> Callable[[Function], Function]:
+    """`-o FILE`, as `target`."""
+    return click.option(
+        "-o",
+        "--output",
+        "target",
+        type=OUTPUT,
+        required=required,
+        metavar=N_("FILE"),
+        help=help_,
+    )
 
 
 @contextmanager
@@ -41,7 +56,7 @@ def output(target: Path) -> Iterator[BinaryIO]:
     """A file to write into; when the block ends well `target` holds it durably, or stdout has it.
 
     If the block raises, `target` is as it was.
-    Raises:  UnavailableError: store.disk_full · store.io.
+    Raises:  UnavailableError: store.disk_full · file.io.
     """
     if target == DASH:
         with tempfile.TemporaryFile() as whole:
@@ -51,16 +66,16 @@ def output(target: Path) -> Iterator[BinaryIO]:
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
         return
-    with os_errors():
+    with os_errors(target):
         handle, name = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
     made = Path(name)
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file
-            with os_errors():
+            with os_errors(target):
                 file.flush()
                 os.fsync(handle)
-        with os_errors():
+        with os_errors(target):
             made.replace(target)
             sync_folder(target.parent)
     finally:
@@ -71,9 +86,9 @@ def output(target: Path) -> Iterator[BinaryIO]:
 def input_file(source: Path) -> Iterator[BinaryIO]:
     """A regular file with the bytes of `source`, whose size is known; `-` is standard input.
 
-    Raises:  UnavailableError: store.io.
+    Raises:  UnavailableError: file.io.
     """
-    with os_errors():
+    with os_errors(source):
         opened = sys.stdin.buffer if source == DASH else source.open("rb")
     try:
         if source != DASH and source.is_file():

@@ -42,7 +42,7 @@ class Link:
         """The node's answer to one command.
 
         Raises:  whatever the node raised · UnavailableError: control.lost, it went away while it
-                 worked · config.no_node · node.running, another process holds it and does not
+                 worked · node.running, another process holds it and does not
                  answer.
         """
         while self._opened is None:

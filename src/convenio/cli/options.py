@@ -13,7 +13,8 @@ import click
 from convenio.cli.link import Link
 from convenio.cli.phrases import passphrase
 from convenio.cli.shell import Shell
-from convenio.words import N_
+from convenio.words import N_, Words
+from convenio.words.language import visible
 
 Function = Callable[..., Any]
 PASSPHRASE_FILE: Final = "--passphrase-file"  # noqa: S105 - the name of an option
@@ -85,6 +86,28 @@ def acting_keeper(function: Function) -> Function:
     )(function)
 
 
+def named_record(function: Function) -> Function:
+    """RECORD, as `record`, and `--channel NAME`, as `channel`: '' if it is not needed."""
+    function = click.option(
+        "--channel",
+        default="",
+        metavar=N_("NAME"),
+        help=N_("The channel, if the record is named by its place."),
+    )(function)
+    return click.argument("record", metavar=N_("RECORD"))(function)
+
+
+def one_part(function: Function) -> Function:
+    """`--part N`, as `part`: which content of a record."""
+    return click.option(
+        "--part",
+        type=click.IntRange(0, 31),
+        default=0,
+        show_default=True,
+        help=N_("Which of its contents."),
+    )(function)
+
+
 def in_channel(function: Function) -> Function:
     """`--channel NAME`, as `channel`."""
     return click.option(
@@ -114,6 +137,24 @@ def root_keys(function: Function) -> Function:
     )(function)
 
 
+class Hex(click.ParamType[str]):
+    """Digits 0 to 9 and a to f, as many as must be."""
+
+    name = "hex"
+
+    def __init__(self, digits: int) -> None:
+        self._digits = digits
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        plain = str(value).strip().lower()
+        if len(plain) == self._digits and set(plain) <= set("0123456789abcdef"):
+            return plain
+        words = _words(ctx)
+        message = N_("“{typed}” is not {digits} digits 0 to 9 and a to f")
+        shown = {"typed": visible(str(value)), "digits": self._digits}
+        return self.fail(words.text(message, **shown), param, ctx)
+
+
 class Duration(click.ParamType[int]):
     """A length of time in seconds: `90s`, `30m`, `12h`, `3d`."""
 
@@ -124,6 +165,10 @@ class Duration(click.ParamType[int]):
             return value
         if found := _DURATION.fullmatch(value):
             return int(found[1]) * _UNITS[found[2]]
-        shell: Shell | None = ctx.find_object(Shell) if ctx else None
-        message = N_("not a length of time such as 90s, 30m, 12h or 3d")
-        return self.fail(shell.text(message) if shell else message, param, ctx)
+        message = N_("“{typed}” is not a length of time such as 90s, 30m, 12h or 3d")
+        return self.fail(_words(ctx).text(message, typed=visible(value)), param, ctx)
+
+
+def _words(ctx: click.Context | None) -> Words:
+    shell = ctx.find_object(Shell) if ctx else None
+    return shell.words if shell else Words("en")

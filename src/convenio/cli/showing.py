@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convenio.cli.shell import Answer, Shell
+from convenio.words.names import kind_of
 
 if TYPE_CHECKING:  # `verify` shows records too, and starts without the way to a node
     from convenio.cli.link import Link
@@ -55,14 +56,15 @@ def delivery_text(shell: Shell, delivered: Answer) -> str:
     return shell.text("{party}: not yet countersigned", party=party)
 
 
-def kind_text(record: Answer) -> str:
-    """The type of a record, with its act if it has one."""
-    return f"{record['type']} {record['act']}".strip()
+def kind_text(shell: Shell, record: Answer) -> str:
+    """What a record is, with its act if it has one."""
+    return kind_of(record["type"], record["act"], shell.words)
 
 
 def record_lines(shell: Shell, record: Answer, desks: Desks) -> list[str]:
     """A record in full."""
     words = shell.words
+    code = f"{record['type']} {record['act']}".strip()
     authors = desks.names([f"{record['from']}:{desk}" for desk in record["desks"]])
     lines = [
         shell.text(
@@ -77,7 +79,7 @@ def record_lines(shell: Shell, record: Answer, desks: Desks) -> list[str]:
             author=authors,
             to=desks.names(record["to"]) or "–",
         ),
-        shell.text("Type: {type}", type=kind_text(record)),
+        shell.text("Type: {type}", type=f"{kind_text(shell, record)} [{code}]"),
     ]
     if record["case"] and record["case"] != record["leaf"]:
         lines.append(shell.text("Case: {case}", case=short(record["case"])))

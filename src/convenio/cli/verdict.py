@@ -1,48 +1,20 @@
-"""What verification found, in words."""
+"""What verification found, for a terminal."""
 
 from __future__ import annotations
 
-from typing import Final
-
 from convenio.cli.shell import Shell
 from convenio.cli.showing import short
-from convenio.core.trust import Text
-from convenio.node.verify import Check, Finding, Grade, Outcome, Report
-from convenio.node.verify.report import BodyFact, DeskFact, LogFact, Statement
-from convenio.words import N_
-from convenio.words.errors import HAPPENED
-
-_CHECKS: Final = {
-    Check.TRUST: N_("the charter or policy is the one you trust"),
-    Check.CHARTER: N_("enough root keys of every member signed the charter"),
-    Check.CARD: N_("enough of its own root keys signed the card"),
-    Check.RECORD: N_("the record is of this channel and signed by its desk"),
-    Check.LOG: N_("both keys of the log signed the checkpoint"),
-    Check.COSIGNATURE: N_("the partner's node countersigned the checkpoint"),
-    Check.INCLUSION: N_("the record is in the log, at its place"),
-    Check.README: N_("the leaflet is undamaged; nobody signs it"),
-    Check.POLICY: N_("the policy beside it is the one the charter gives"),
-    Check.BODY: N_("the sealed content is the one the record names"),
-    Check.DISCLOSED: N_("the content in plain is the one the record commits to"),
-    Check.ENTRIES: N_("every entry is there, and together they give the root that was signed"),
-    Check.TILES: N_("every piece of the tree is what the entries give"),
-    Check.SEEN: N_("what records say they saw is what the other log has"),
-    Check.SPLIT: N_("one party signed two histories"),
-    Check.UNFIT: N_("an entry breaks a rule and changes nothing"),
-    Check.UNCOSIGNED: N_("nothing here shows that this member holds it"),
-    Check.UNKNOWN_KEY: N_("a signature is by nobody we know"),
-    Check.BODY_ABSENT: N_("the content itself was not given, only the proof of it"),
-    Check.NO_KEYS: N_("no charter or policy is here, so no signature was checked"),
-    Check.NO_CHARTER: N_("no charter is here, so no author was checked"),
-    Check.BEYOND: N_("records claim to have seen more of a log than is here"),
-}
+from convenio.node.verify import Finding, Grade, Outcome, Report
+from convenio.node.verify.report import BodyFact, DeskFact, HeldFact, LogFact, Statement
+from convenio.words.names import kind_of
+from convenio.words.verdicts import CHECKS, in_language, reason, verdict
 
 
 def render(shell: Shell, report: Report) -> None:
     """The verdict first, then what was said and held, then what fails or should be known."""
-    shell.line(_verdict(shell, report))
+    _verdict(shell, report)
     if report.channel is not None:
-        title = _in(shell, report.channel.title)
+        title = in_language(report.channel.title, shell.words)
         shell.line(shell.text("Channel: {title} ({name})", title=title, name=report.channel.name))
         if report.trust == "none":
             digits = report.channel.fingerprint
@@ -51,31 +23,36 @@ def render(shell: Shell, report: Report) -> None:
         _statement(shell, statement)
     for log in report.logs:
         _log(shell, log)
-    _findings(shell, report)
+    if report.findings:
+        _findings(shell, report)
+    for part in report.parts:
+        shell.line()
+        render(shell, part)
 
 
-def _verdict(shell: Shell, report: Report) -> str:
-    if report.grade is Grade.VOUCHED:
-        return shell.text(
-            "HOLDS. Everything in what you gave was checked, under keys that you trust."
-        )
+def _verdict(shell: Shell, report: Report) -> None:
+    heading, meaning = verdict(report.grade, shell.words)
+    if report.parts:
+        count = shell.words.plural("{n} channel", "{n} channels", len(report.parts))
+        shell.line(shell.text("ALL TOGETHER, {count}: {verdict}.", count=count, verdict=heading))
+        return
+    shell.line(f"{heading.upper()}. {meaning}")
     if report.grade is Grade.CONSISTENT:
-        return shell.text(
-            "CONSISTENT, BUT NOBODY VOUCHES FOR THE KEYS. Give the fingerprint you know with "
-            "--trust."
+        shell.line(shell.text("Give the fingerprint with --trust."))
+    elif report.grade is Grade.UNDECIDED:
+        shell.line(
+            shell.text(
+                "Add the charter with --charter FILE. A party writes it with “convenio channel "
+                "show DIR CHANNEL -o FILE”."
+            )
         )
-    return shell.text("DOES NOT HOLD. Do not rely on it.")
-
-
-def _in(shell: Shell, text: Text) -> str:
-    return text.es if shell.words.lang == "es" else text.en
 
 
 def _statement(shell: Shell, said: Statement) -> None:
-    sender = _in(shell, said.sender_name) if said.sender_name else said.sender
+    sender = in_language(said.sender_name, shell.words) if said.sender_name else said.sender
     to = ", ".join(_desk(shell, desk) for desk in said.to)
     shell.line()
-    shell.line(f"{said.place}  {said.type} {said.act}".rstrip() + f"  {short(said.leaf)}")
+    shell.line(f"{said.place}  {kind_of(said.type, said.act, shell.words)}  {short(said.leaf)}")
     by = ", ".join(_desk(shell, desk) for desk in said.by)
     at = shell.words.time(said.at)
     shell.line(
@@ -86,21 +63,25 @@ def _statement(shell: Shell, said: Statement) -> None:
     )
     shell.line("  " + shell.text("to {to}", to=to or shell.text("the whole channel")))
     for held in said.cosigned:
-        at = shell.words.time(held.at)
-        shell.line(
-            "  "
-            + shell.text(
-                "held by {party} since {at} at the latest: it countersigned",
-                party=held.party.upper(),
-                at=at,
-            )
-        )
+        _held(shell, held)
     for body in said.bodies:
         shell.line("  " + _body(shell, body))
 
 
+def _held(shell: Shell, held: HeldFact) -> None:
+    shell.line(
+        "  "
+        + shell.text(
+            "held by {party} since {at} at the latest: it countersigned",
+            party=held.party.upper(),
+            at=shell.words.time(held.at),
+        )
+    )
+
+
 def _desk(shell: Shell, desk: DeskFact) -> str:
-    return f"{desk.party.upper()}: {_in(shell, desk.name)}" if desk.name else desk.address
+    name = in_language(desk.name, shell.words) if desk.name else ""
+    return f"{desk.party.upper()}: {name}" if name else desk.address
 
 
 def _body(shell: Shell, body: BodyFact) -> str:
@@ -123,32 +104,32 @@ def _log(shell: Shell, log: LogFact) -> None:
         first, last = shell.words.time(log.first_at), shell.words.time(log.last_at)
         shell.line("  " + shell.text("said between {first} and {last}", first=first, last=last))
     for held in log.cosigned:
-        at = shell.words.time(held.at)
-        shell.line(
-            "  "
-            + shell.text(
-                "held by {party} since {at} at the latest: it countersigned",
-                party=held.party.upper(),
-                at=at,
-            )
-        )
+        _held(shell, held)
 
 
 def _findings(shell: Shell, report: Report) -> None:
+    """What fails, what is missing, what should be known; then how much holds, and, where no
+    verdict could be given, what that is."""
     shell.line()
     for finding in report.failed:
         shell.line(shell.text("FAILS: {what}", what=_finding(shell, finding)))
-    for finding in report.findings:
-        if finding.outcome is Outcome.NOTED:
-            shell.line(shell.text("Note: {what}", what=_finding(shell, finding)))
-    held = sum(each.outcome is Outcome.HOLDS for each in report.findings)
-    shell.line(shell.words.plural("{n} check holds", "{n} checks hold", held))
+    for finding in _of(report, Outcome.MISSING):
+        shell.line(shell.text("MISSING: {what}", what=_finding(shell, finding)))
+    for finding in _of(report, Outcome.NOTED):
+        shell.line(shell.text("Note: {what}", what=_finding(shell, finding)))
+    held = _of(report, Outcome.HOLDS)
+    if report.grade is Grade.UNDECIDED:
+        for finding in held:
+            shell.line(shell.text("Holds so far: {what}", what=_finding(shell, finding)))
+    shell.line(shell.words.plural("{n} check holds", "{n} checks hold", len(held)))
+
+
+def _of(report: Report, outcome: Outcome) -> list[Finding]:
+    return [finding for finding in report.findings if finding.outcome is outcome]
 
 
 def _finding(shell: Shell, finding: Finding) -> str:
-    what = f"{finding.subject}: {shell.text(_CHECKS[finding.check])}"
-    if not finding.reason:
-        return what
-    reason = HAPPENED.get(finding.reason)
-    said = f" – {shell.text(reason, **finding.parameters)}" if reason else ""
-    return f"{what}{said} [{finding.reason}]"
+    what = f"{finding.subject}: {shell.text(CHECKS[finding.check])}"
+    said = reason(finding, shell.words)
+    because = f" – {said}" if said else ""
+    return f"{what}{because} [{finding.reason}]" if finding.reason else what

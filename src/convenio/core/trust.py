@@ -23,6 +23,7 @@ from convenio.core.cosign import CosignVerifier, Ed25519CosignVerifier, MlDsa44C
 from convenio.core.encoding import parse_base64
 from convenio.core.errors import MalformedError, QuorumError, RefusedError
 from convenio.core.httpsig import parse_base_url
+from convenio.core.nearest import nearest
 from convenio.core.note import (
     Ed25519Verifier,
     Note,
@@ -48,6 +49,7 @@ _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?", re.ASCII)
 _URL = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]{1,120}(?:/[A-Za-z0-9._~/-]{0,80})?", re.ASCII)
 _HEX32 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _HEX64 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}|[0-9]{60}", re.ASCII)
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,40}\.v[1-9][0-9]{0,3}", re.ASCII)
 _SEAL = re.compile(r"age1pq1[02-9ac-hj-np-z]{1900,2000}", re.ASCII)
 
@@ -104,7 +106,8 @@ class Roster:
         for desk in self.desks:
             if name in (desk.id, desk.alias):
                 return desk
-        raise RefusedError("trust.unknown_desk", desk=name)
+        known = nearest(name, (desk.alias for desk in self.desks))
+        raise RefusedError("trust.unknown_desk", desk=name, known=known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,8 @@ class Charter:
         for card in self.parties:
             if card.party == party:
                 return card
-        raise RefusedError("trust.not_a_member", party=party)
+        known = nearest(party, self.members())
+        raise RefusedError("trust.not_a_member", party=party, known=known)
 
     def desk_of(self, address: Address) -> Desk:
         """The desk at an address.
@@ -295,6 +299,18 @@ def fingerprint(ch: str) -> str:
     """
     digits = f"{int(ch, 16) % 10**60:060d}"
     return " ".join(digits[start : start + 5] for start in range(0, 60, 5))
+
+
+def plain_fingerprint(typed: str) -> str:
+    """What a person typed, without the gaps they may leave.
+
+    Raises:  MalformedError: trust.fingerprint, neither 60 digits nor a hash of 64 hex digits.
+    """
+    plain = re.sub(r"[\s-]", "", typed).lower()
+    if not _FINGERPRINT.fullmatch(plain):
+        digits = sum(each.isdecimal() for each in plain)
+        raise MalformedError("trust.fingerprint", typed=typed, digits=digits)
+    return plain
 
 
 def matches_fingerprint(ch: str, typed: str) -> bool:

@@ -25,6 +25,7 @@ from convenio.core.trust import (
     merge_charters,
     parse_card,
     parse_charter,
+    plain_fingerprint,
     propose_charter,
 )
 from convenio.instruments.builtin import BUILTIN, REQUEST
@@ -124,12 +125,13 @@ class Channels:
         """A person here has compared the fingerprint with the partner, outside this system.
 
         Raises:  RefusedError: channel.fingerprint, it is another one: do not go on, somebody may
-                 have exchanged the keys · QuorumError: trust.charter_quorum, not all have signed.
+                 have exchanged the keys · MalformedError: trust.fingerprint, it is none: digits
+                 are missing · QuorumError: trust.charter_quorum, not all have signed.
         """
         self._require_keeper(by)
         channel = self._local.channel(name)
         channel.signed.require_complete()
-        if not matches_fingerprint(channel.ch, typed):
+        if not matches_fingerprint(channel.ch, plain_fingerprint(typed)):
             raise RefusedError("channel.fingerprint", channel=channel.name)
         now = int(self._clock())
         self._local.confirm(channel.ch, now, by)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from convenio.core.errors import MalformedError, UnavailableError
+from convenio.core.errors import MalformedError, RefusedError
 
 FILE_NAME: Final = "node.toml"
 MAX_PORT: Final = 65_535
@@ -77,12 +77,12 @@ def parse_config(text: str) -> NodeConfig:
 def read_config(directory: Path) -> NodeConfig:
     """The configuration of the node in `directory`.
 
-    Raises:  UnavailableError: config.no_node, there is none · MalformedError.
+    Raises:  RefusedError: config.no_node, there is none · MalformedError.
     """
     try:
         text = (directory / FILE_NAME).read_text(encoding="utf-8")
     except OSError as error:
-        raise UnavailableError("config.no_node", directory=str(directory)) from error
+        raise RefusedError("config.no_node", directory=str(directory)) from error
     except UnicodeDecodeError as error:
         raise MalformedError("config.toml") from error
     return parse_config(text)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from convenio.core.decide import Person, Role
 from convenio.core.errors import ConflictError, RefusedError
+from convenio.core.nearest import nearest
 from convenio.core.record import PartyId
 from convenio.core.trust import SignedCharter, parse_charter
 from convenio.store.database import Database
@@ -116,7 +117,8 @@ class LocalStore:
         rows = self._read("SELECT id, roles, desks, active FROM people WHERE id = ?", name)
         for row in rows:
             return self._person(row)
-        raise RefusedError("people.unknown", person=name)
+        known = nearest(name, (person.id for person in self.people()))
+        raise RefusedError("people.unknown", person=name, known=known)
 
     def people(self) -> list[Person]:
         rows = self._read("SELECT id, roles, desks, active FROM people ORDER BY id")
@@ -167,7 +169,8 @@ class LocalStore:
         for channel in self.channels():
             if name in (channel.name, channel.ch):
                 return channel
-        raise RefusedError("channel.unknown", channel=name)
+        known = nearest(name, (channel.name for channel in self.channels()))
+        raise RefusedError("channel.unknown", channel=name, known=known)
 
     def set_route(self, ch: str, party: str, url: str) -> None:
         """Reach a member at another address than its roster says; keys stay those of the roster."""

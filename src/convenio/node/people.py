@@ -8,6 +8,7 @@ from typing import Final
 
 from convenio.core.decide import Act, Person, Question, Role, require
 from convenio.core.errors import RefusedError
+from convenio.core.nearest import nearest
 from convenio.node.local import ActOnRecord, LocalStore
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}", re.ASCII)
@@ -62,7 +63,8 @@ class People:
     def _desk_ids(self, names: list[str]) -> frozenset[str]:
         for name in names:
             if name not in self._desks:
-                raise RefusedError("trust.unknown_desk", desk=name)
+                known = nearest(name, self._desks)
+                raise RefusedError("trust.unknown_desk", desk=name, known=known)
         return frozenset(self._desks[name] for name in names)
 
     def _note(self, by: str, act: str, subject: str, now: int) -> None:

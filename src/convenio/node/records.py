@@ -20,6 +20,7 @@ from convenio.node.registry import Log, Registry
 from convenio.store.api import Cosigned, LogStore
 
 _LEAF: Final = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
+INDEXED_S: Final = 5.0  # how long a look-up waits for what was just said; it takes milliseconds
 _PLACE: Final = re.compile(r"([a-z][a-z0-9]{1,15})/(0|[1-9][0-9]{0,14})", re.ASCII)
 
 
@@ -88,9 +89,26 @@ class Records:
     def _by_leaf(self, digits: str, channel: str) -> list[Found]:
         even = digits[: len(digits) // 2 * 2]
         ch = self._registry.channel(channel).ch if channel else ""
-        rows = self._index.by_prefix(bytes.fromhex(even), 50)
+        prefix = bytes.fromhex(even)
+        rows = self._index.by_prefix(prefix, 50)
+        if not rows and self._indexing():  # it may have been said a moment ago
+            self._folding.wait_until(
+                lambda: bool(self._index.by_prefix(prefix, 1)) or not self._indexing(), INDEXED_S
+            )
+            rows = self._index.by_prefix(prefix, 50)
         same = [r for r in rows if r.leaf.hex().startswith(digits) and ch in ("", r.ch)]
         return [self.at_row(row) for row in same[:2]]
+
+    def _indexing(self) -> bool:
+        """Whether our own logs hold entries that the index has yet to take in.
+
+        A partner's entry may wait for others for weeks, and nobody here has read out its hash yet.
+        """
+        return any(
+            self._index.size(log.channel.ch, log.party) < self._store.head(log.origin).size
+            for log in self._registry.logs()
+            if log.own
+        )
 
     def at_row(self, row: Row) -> Found:
         """The record an index row stands for."""

@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 
 from convenio.core.errors import RefusedError
+from convenio.core.nearest import nearest
 from convenio.core.record import PartyId
 from convenio.core.trust import Charter
 from convenio.node.local import Channel, LocalStore
@@ -77,7 +78,8 @@ class Registry:
         for channel in self.channels():
             if name in (channel.name, channel.ch):
                 return channel
-        raise RefusedError("channel.unknown", channel=name)
+        known = nearest(name, (channel.name for channel in self.channels()))
+        raise RefusedError("channel.unknown", channel=name, known=known)
 
     def logs(self, ch: str | None = None) -> list[Log]:
         """All logs, or those of one channel in charter order."""

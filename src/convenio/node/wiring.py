@@ -68,7 +68,7 @@ class Directory:
 
     @classmethod
     def take(cls, path: Path) -> Directory:
-        """Raises:  UnavailableError: config.no_node · node.running, another process has it."""
+        """Raises:  RefusedError: config.no_node · UnavailableError: node.running."""
         read_config(path)
         lock = os.open(path / setup.LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:

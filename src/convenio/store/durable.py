@@ -21,13 +21,16 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def os_errors() -> Iterator[None]:
-    """OSError inside becomes UnavailableError: store.disk_full · store.io, with `errno`."""
+def os_errors(named: Path | None = None) -> Iterator[None]:
+    """OSError inside becomes UnavailableError: store.disk_full · store.io, with `errno` · file.io,
+    about a file that a person has `named`."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             raise UnavailableError("store.disk_full") from error
+        if named is not None:
+            raise UnavailableError("file.io", file=str(named)) from error
         raise UnavailableError("store.io", errno=error.errno or 0) from error
 
 

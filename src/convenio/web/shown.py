@@ -10,7 +10,7 @@ from convenio.node.control import Answer
 from convenio.web import wording
 from convenio.web.asking import Asking, PageRequest
 from convenio.web.middleware import site
-from convenio.words import Words
+from convenio.words import Words, names
 
 Shown = dict[str, Any]
 
@@ -29,7 +29,7 @@ def page(request: HttpRequest) -> Shown:
         "other": other,
         "switch": f"{request.path}?{query.urlencode()}",
         "viewer": asking.viewer,
-        "roles": [wording.name_of(wording.ROLES, role, words) for role in asking.viewer.roles],
+        "roles": [names.name_of(names.ROLES, role, words) for role in asking.viewer.roles],
         "now": asking.now or int(here.clock()),
         "down": asking.down,
         "party_name": asking.name.get(words.lang, here.party),
@@ -70,9 +70,9 @@ class Channel:
             "title": answer["title"][words.lang],
             "ch": answer["ch"],
             "fingerprint": answer["fingerprint"],
-            "access": wording.name_of(wording.ACCESS, answer["access"], words),
+            "access": names.name_of(names.ACCESS, answer["access"], words),
             "public": answer["access"] == "public",
-            "purpose": wording.name_of(wording.PURPOSES, answer["purpose"], words),
+            "purpose": names.name_of(names.PURPOSES, answer["purpose"], words),
             "readable": answer["readable"],
             "parties": [self.party(party) for party in self._parties],
             "missing": [self.party(party) for party in answer["missing"]],
@@ -118,8 +118,8 @@ class Channel:
             "leaf": record["leaf"],
             "place": record["place"],
             "at": record["at"],
-            "type": wording.name_of(wording.TYPES, record["type"], self._words),
-            "act": wording.name_of(wording.ACTS, record["act"], self._words),
+            "type": names.name_of(names.TYPES, record["type"], self._words),
+            "act": names.name_of(names.ACTS, record["act"], self._words),
             "title": title.get("text", ""),
             "title_lang": title.get("lang", ""),
             "sealed": any(body["form"] == "sealed" for body in record["bodies"]),
@@ -134,7 +134,7 @@ class Channel:
         return {
             "party": self.party(state["party"]),
             "state": state["state"],
-            "words": wording.name_of(wording.STATES, state["state"], self._words),
+            "words": names.name_of(wording.STATES, state["state"], self._words),
             "at": state["cosigned_at"],
         }
 
@@ -159,7 +159,7 @@ class Channel:
             "code": state["party"],
             "party": party,
             "state": state["state"],
-            "words": wording.name_of(wording.STATES, state["state"], self._words),
+            "words": names.name_of(wording.STATES, state["state"], self._words),
             "sentence": wording.delivery(self._words, party, state),
             "waiting": "" if state["cosigned_at"] else self._waiting(record, state["party"]),
             "given": bool(state["cosigned_at"]) and state["state"] != "broken",

@@ -81,7 +81,7 @@ class Site:
 
 
 def site_of(directory: Path, host: str, *, https: bool = False) -> Site:
-    """Raises:  UnavailableError: config.no_node · MalformedError: config.*."""
+    """Raises:  RefusedError: config.no_node · MalformedError: config.*."""
     return Site(directory, host, read_config(directory).party, https=https)
 
 

@@ -1,4 +1,4 @@
-"""Words for what the node answers in codes: types, states, roles, times, sizes."""
+"""Words for what only pages show: states, times, sizes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,6 @@ from convenio.words import N_, Words
 from convenio.words.errors import sentences
 from convenio.words.language import moment_of
 
-TYPES: Final = {
-    "action.v1": N_("Action"),
-    "disclosure.v1": N_("Disclosure"),
-    "figure.v1": N_("Figure"),
-    "notice.v1": N_("Notice"),
-    "objection.v1": N_("Objection"),
-    "proof.v1": N_("Proof of delivery"),
-    "received.v1": N_("Confirmation of receipt"),
-    "request.v1": N_("Request"),
-    "split.v1": N_("Alarm: two histories"),
-    "statement.v1": N_("Statement"),
-}
 STATES: Final = {
     "accepted": N_("not yet countersigned"),
     "cosigned": N_("countersigned"),
@@ -28,47 +16,7 @@ STATES: Final = {
     "received": N_("received"),
     "broken": N_("receipt broken"),
 }
-ROLES: Final = {
-    "clerk": N_("clerk"),
-    "officer": N_("officer"),
-    "approver": N_("approver"),
-    "releaser": N_("releaser"),
-    "auditor": N_("auditor"),
-    "keeper": N_("keeper"),
-}
-ACTS: Final = {
-    "ask": N_("question"),
-    "acknowledge": N_("acknowledgement"),
-    "answer": N_("answer"),
-    "refuse": N_("refusal"),
-    "withdraw": N_("withdrawal"),
-    "lapse": N_("lapse"),
-}
-FIELDS: Final = {
-    "aim": N_("Aim"),
-    "as_of": N_("As published on"),
-    "date": N_("Date"),
-    "indicator": N_("Indicator"),
-    "kind": N_("Kind"),
-    "name": N_("Name"),
-    "number": N_("Number"),
-    "period": N_("Period"),
-    "source": N_("Source"),
-    "text": N_("Text"),
-    "title": N_("Title"),
-    "unit": N_("Unit"),
-    "url": N_("Address"),
-    "value": N_("Value"),
-    "year": N_("Year"),
-}
-ACCESS: Final = {"public": N_("open to everybody"), "members": N_("members only")}
-PURPOSES: Final = {"cooperation": N_("cooperation"), "humanitarian": N_("humanitarian")}
 FORMS: Final = {"open": N_("plain to the channel"), "sealed": N_("sealed")}
-
-
-def name_of(names: dict[str, str], key: str, words: Words) -> str:
-    """The words for a code; a code from a newer version is shown as it is."""
-    return words.text(names[key]) if key in names else key
 
 
 def caveat(code: str) -> str:

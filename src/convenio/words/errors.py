@@ -114,7 +114,7 @@ HAPPENED: Final[dict[str, str]] = {
     "channel.unconfirmed": (
         "The fingerprint of the channel {channel} has not been confirmed on this node."
     ),
-    "channel.unknown": "This node has no channel {channel}.",
+    "channel.unknown": "This node has no channel “{channel}”. It has: {known}.",
     "checkpoint.extension": "The checkpoint has extra lines, which we do not accept.",
     "checkpoint.lines": "The checkpoint does not have its three lines.",
     "checkpoint.not_text": "The checkpoint is not text.",
@@ -162,6 +162,7 @@ HAPPENED: Final[dict[str, str]] = {
     "feed.time_differs": "{party} countersigned, but its clock and ours are too far apart for "
     "the time to count.",
     "feed.unsteady": "The partner's answers about how much it holds do not settle.",
+    "file.io": "The file {file} could not be read or written.",
     "fold.again": "The record repeats one that its author has already said.",
     "fold.at": "The record is dated before one that its author said earlier.",
     "fold.author": "The record is signed for a desk that its party does not have.",
@@ -260,11 +261,11 @@ HAPPENED: Final[dict[str, str]] = {
     "people.exists": "There is already somebody called {person}.",
     "people.last_keeper": "{person} is the last keeper of this node.",
     "people.name": (
-        "{person} is not a name that can be used here: letters a to z, digits and hyphens."
+        "“{person}” is not a name that can be used here: letters a to z, digits and hyphens."
     ),
     "people.no_pages": "This node has no pages.",
-    "people.role": "There is no such role: {role}.",
-    "people.unknown": "Nobody here is called {person}.",
+    "people.role": "There is no role “{role}”.",
+    "people.unknown": "Nobody here is called “{person}”. There are: {known}.",
     "policy.key_type": "A key in the trust file is of a kind it cannot use there.",
     "policy.line": "A line of the trust file is not understood.",
     "policy.member": "The trust file counts one member twice, or none.",
@@ -315,7 +316,7 @@ HAPPENED: Final[dict[str, str]] = {
     ),
     "record.kind": "This is not a record.",
     "record.missing_field": "The record lacks a field that it must have.",
-    "record.name": "{record} does not name a record: give its hash, or party and number.",
+    "record.name": "“{record}” does not name a record: give its hash, or party and number.",
     "record.one_line": "A record is one line, and this is not.",
     "record.seen": (
         "What the record says of what had been seen (“seen”) is not of the form it must have."
@@ -324,7 +325,7 @@ HAPPENED: Final[dict[str, str]] = {
     "record.to": "What the record says of the recipients (“to”) is not of the form it must have.",
     "record.too_long": "The record is longer than {max_bytes} bytes.",
     "record.type": "What the record says of its type (“type”) is not of the form it must have.",
-    "record.unknown": "There is no record {record} here.",
+    "record.unknown": "There is no record “{record}” here.",
     "record.unknown_field": "The record has a field that records do not have.",
     "say.automatic": "Records of the type {type} are written by the node itself.",
     "say.empty": "There is nothing to say: the content is empty or was not named.",
@@ -381,6 +382,9 @@ HAPPENED: Final[dict[str, str]] = {
     "trust.desk": "A desk in the document is not described properly, or is there twice.",
     "trust.domain": "A domain in the document is not allowed, or two parties share it.",
     "trust.fields": "The document does not have exactly the fields of its kind.",
+    "trust.fingerprint": (
+        "“{typed}” is not a fingerprint: {digits} digits were typed, and it has 60."
+    ),
     "trust.fold": "The charter asks for rules of reading that are not a number we accept.",
     "trust.foreign_signature": "The document carries a signature by somebody who has no say in it.",
     "trust.instruments": "The charter's list of instruments is not of the form it must have.",
@@ -389,7 +393,7 @@ HAPPENED: Final[dict[str, str]] = {
     "trust.kind": "This is not a document of the kind “{expected}”.",
     "trust.name": "A name in the document is not allowed.",
     "trust.nonce": "The charter's random number is not of the form it must have.",
-    "trust.not_a_member": "{party} is not a member of this channel.",
+    "trust.not_a_member": "“{party}” is not a member of this channel. Its members are: {known}.",
     "trust.one_line": "A card, charter or roster is one line, and this is not.",
     "trust.other_charter": "This belongs to another charter.",
     "trust.parties": "A charter has two parties or more, each once and in order.",
@@ -404,18 +408,18 @@ HAPPENED: Final[dict[str, str]] = {
     "trust.text": "A name must be there in English and in Spanish.",
     "trust.tls": "The fingerprint of the connection certificate is not of the form it must have.",
     "trust.types": "The charter's list of record types is not of the form it must have.",
-    "trust.unknown_desk": "There is no desk {desk}.",
+    "trust.unknown_desk": "There is no desk “{desk}”. There are: {known}.",
     "trust.url": "The node's address is not one we accept.",
     "verify.address": "This is not the address of a log.",
     "verify.future": "A countersignature is dated in the future.",
     "verify.half_disclosed": (
         "A disclosed content is there without its label, or a label without its content."
     ),
-    "verify.kind": "This is nothing that can be checked: not a proof, a bundle or a log.",
+    "verify.kind": "{file} is nothing that can be checked: not a proof, a bundle or a log.",
     "verify.log_line": "The checkpoint of {origin} lacks a signature of its own log.",
     "verify.missing": "The file {file} is missing.",
     "verify.no_charter": "There is no charter here, so nobody says whose keys these are.",
-    "verify.no_keys": "Nobody said with which keys the log {origin} is to be checked.",
+    "verify.no_keys": "The keys of the log that this is about are not here.",
     "verify.no_receipt": "Nobody has countersigned this.",
     "verify.no_record": "The record that {file} belongs to is not beside it.",
     "verify.no_time": "A countersignature carries no time.",
@@ -473,6 +477,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Its content may be sound, but it was not accepted. Ask for the file as it was first made.": (
         "bundle.repacked",
     ),
+    "Nothing was accepted. Type all 60 digits, in quotation marks or without spaces.": (
+        "trust.fingerprint",
+    ),
     "Nothing was confirmed. If it was read out correctly, stop: somebody may stand between you.": (
         "channel.fingerprint",
     ),
@@ -494,10 +501,13 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "channel.unconfirmed",
     ),
     "Nothing was sent and nothing changed. Look at what there is with “channel show” and “log”.": (
-        "channel.unknown",
         "decide.no_such_body",
         "decide.unknown_recipient",
         "seal.part",
+    ),
+    "Nothing was sent and nothing changed. Type it as it is listed.": (
+        "channel.unknown",
+        "people.unknown",
         "trust.not_a_member",
         "trust.unknown_desk",
     ),
@@ -529,14 +539,12 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Nothing was sent and nothing changed. Name a desk where this person sits, or "
     "another person.": ("decide.not_your_desk",),
-    "Nothing was sent and nothing changed. Say who is acting with “--as”.": (
-        "decide.stranger",
-        "people.unknown",
-    ),
+    "Nothing was sent and nothing changed. Say who is acting with “--as”.": ("decide.stranger",),
     "Its log, {log}, says why.": ("demo.no_start",),
     "What it had accepted is kept. Start the demo again in the same directory to go on.": (
         "demo.node_ended",
     ),
+    "Nothing changed. Check its name, the disk, and who may read and write there.": ("file.io",),
     "It is kept and was sent, but it is not a receipt. Ask the partner to look at its node.": (
         "feed.no_cosignature",
     ),

@@ -17,6 +17,7 @@ _MONTHS: Final = {
     "en": ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
     "es": ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"],
 }
+MAX_QUOTED: Final = 300  # characters; a path is rarely longer
 _LAST_S: Final = 253_402_214_400  # 31 December 9999, 00:00 UTC: a date in every zone
 _VARIABLES: Final = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
@@ -38,6 +39,14 @@ def moment_of(at: float, zone: tzinfo = UTC) -> datetime:
     A record's time is its author's claim, up to 2**53: nobody may spoil a list by a date.
     """
     return datetime.fromtimestamp(min(max(at, 0), _LAST_S), zone)
+
+
+def visible(value: object) -> object:
+    """What somebody typed or sent, as it can be quoted: not long, and nothing in it is unseen."""
+    if not isinstance(value, str):
+        return value
+    short = value if len(value) <= MAX_QUOTED else f"{value[:MAX_QUOTED]}…"
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)
 
 
 class _Shown(dict[str, object]):
@@ -73,8 +82,9 @@ class Words:
 
     def error(self, error: ConvenioError) -> str:
         """What happened, what was kept, and what to do, as one short paragraph."""
+        shown = {name: visible(value) for name, value in error.parameters.items()}
         return " ".join(
-            self.text(part, **error.parameters, code=error.code) for part in errors.sentences(error)
+            self.text(part, **shown, code=error.code) for part in errors.sentences(error)
         )
 
     def date(self, at: float, zone: tzinfo = UTC) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from convenio.cli.command import command as declare
-from convenio.cli.files import DASH, OUTPUT, output
+from convenio.cli.files import DASH, output, to_file
 from convenio.cli.link import Link
 from convenio.cli.options import acting, on_node
 from convenio.cli.shell import Shell
@@ -33,15 +33,7 @@ from convenio.words import N_
     help=N_("The channel, if records are named by their place."),
 )
 @click.option("--with-bodies", is_flag=True, help=N_("Also the contents, sealed as they are."))
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    type=OUTPUT,
-    required=True,
-    metavar=N_("FILE"),
-    help=N_("Write it there; - is standard output."),
-)
+@to_file(N_("Write it there; - is standard output."))
 def command(
     shell: Shell,
     link: Link,

@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from convenio.cli.command import command as declare
-from convenio.cli.files import DASH, OUTPUT, output
+from convenio.cli.files import DASH, input_file, output, to_file
 from convenio.cli.shell import Answer, Shell
-from convenio.core.errors import UnavailableError
 from convenio.core.trust import Card, parse_card
 from convenio.node.config import read_config
 from convenio.node.setup import CARD
@@ -25,18 +24,12 @@ from convenio.words import N_
     example="convenio card mx -o mx.card",
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    type=OUTPUT,
-    metavar=N_("FILE"),
-    help=N_("Write the card there; - is standard output."),
-)
+@to_file(N_("Write the card there; - is standard output."), required=False)
 @click.pass_obj
 def command(shell: Shell, directory: Path, target: Path | None) -> None:
     read_config(directory)
-    data = _read(directory / CARD)
+    with input_file(directory / CARD) as file:
+        data = file.read()
     card = parse_card(data)
     if target is not None:
         with output(target) as file:
@@ -47,13 +40,6 @@ def command(shell: Shell, directory: Path, target: Path | None) -> None:
         {**_plain(card), "file": str(target or directory / CARD)},
         lambda: _render(shell, card, target),
     )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UnavailableError("store.io", errno=error.errno or 0) from error
 
 
 def _plain(card: Card) -> Answer:

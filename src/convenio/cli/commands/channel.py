@@ -11,12 +11,12 @@ import click
 
 from convenio.cli.command import Group, examples
 from convenio.cli.command import command as declare
-from convenio.cli.files import DASH, OUTPUT, output
+from convenio.cli.files import DASH, input_file, output, to_file
 from convenio.cli.link import Link
 from convenio.cli.options import EXISTING, acting_keeper, on_node, root_keys
 from convenio.cli.phrases import passphrase
 from convenio.cli.shell import Answer, Shell
-from convenio.core.errors import QuorumError, UnavailableError
+from convenio.core.errors import QuorumError
 from convenio.node.setup import ROOTS
 from convenio.words import N_
 
@@ -75,9 +75,7 @@ def command() -> None:
     show_default=True,
     help=N_("What the channel is for; purposes are never mixed."),
 )
-@click.option(
-    "-o", "--output", "target", type=OUTPUT, required=True, metavar=N_("FILE"), help=_CHARTER_OUT
-)
+@to_file(_CHARTER_OUT)
 @root_keys
 @acting_keeper
 def propose(
@@ -95,6 +93,7 @@ def propose(
     person: str,
 ) -> None:
     title = title or name
+    link.ready()  # asks for the node's passphrase first, as every other command
     args = {
         "as": person,
         "name": name,
@@ -122,7 +121,7 @@ def propose(
 )
 @on_node
 @click.argument("charter", metavar=N_("CHARTER"), type=EXISTING)
-@click.option("-o", "--output", "target", type=OUTPUT, metavar=N_("FILE"), help=_CHARTER_OUT)
+@to_file(_CHARTER_OUT, required=False)
 @root_keys
 @acting_keeper
 def accept(
@@ -178,7 +177,7 @@ def confirm(
 )
 @on_node
 @click.argument("channel", metavar=N_("CHANNEL"))
-@click.option("-o", "--output", "target", type=OUTPUT, metavar=N_("FILE"), help=_CHARTER_OUT)
+@to_file(_CHARTER_OUT, required=False)
 def show(shell: Shell, link: Link, channel: str, target: Path | None) -> None:
     if target is None:
         answer = link.call("channel.show", {"channel": channel})
@@ -254,10 +253,7 @@ def _root_phrase(shell: Shell, file: Path | None) -> str:
 
 def _with_files(shell: Shell, link: Link, do: str, args: Answer, paths: Sequence[Path]) -> Answer:
     with ExitStack() as stack:
-        try:
-            files = [stack.enter_context(path.open("rb")) for path in paths]
-        except OSError as error:
-            raise UnavailableError("store.io", errno=error.errno or 0) from error
+        files = [stack.enter_context(input_file(path)) for path in paths]
         link.ready()
         with shell.waiting(shell.text("Signing the charter")):
             return link.call(do, args, [file.fileno() for file in files])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -124,9 +125,16 @@ def _invite(teller: Teller, pair: Pair, value: Answer) -> None:
         teller.tell(shell.text("Each link signs one demo person in, once, within 15 minutes."))
     teller.tell(shell.text("In another terminal:"))
     teller.show(f"export CONVENIO_PASSPHRASE_FILE={pair.phrase_file()}")
-    teller.show(f"convenio log {pair.node('us')} --as demo.sam --channel bicentennial")
+    teller.show(f"{_program()} log {pair.node('us')} --as demo.sam --channel bicentennial")
     teller.tell(shell.text("Stop both nodes with Ctrl-C."))
     shell.answer(value | {"links": links, "ok": True}, lambda: None)
+
+
+def _program() -> str:
+    """How this program is started in another terminal in the same directory."""
+    if shutil.which("convenio"):
+        return "convenio"
+    return "./run convenio" if Path("run").is_file() else f"{sys.executable} -m convenio.cli.main"
 
 
 def _until_stopped(pair: Pair) -> int:

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from convenio.cli.command import command as declare
-from convenio.cli.files import OUTPUT, output
+from convenio.cli.files import output, to_file
 from convenio.cli.link import Link
-from convenio.cli.options import acting, on_node
+from convenio.cli.options import acting, named_record, on_node, one_part
 from convenio.cli.shell import Shell
 from convenio.core.record import DISCLOSED_TO
 from convenio.words import N_
@@ -27,21 +27,9 @@ from convenio.words import N_
     '--reason "Court order 12/2022" -o page.zip',
 )
 @on_node
-@click.argument("record", metavar=N_("RECORD"))
+@named_record
 @acting
-@click.option(
-    "--channel",
-    default="",
-    metavar=N_("NAME"),
-    help=N_("The channel, if the record is named by its place."),
-)
-@click.option(
-    "--part",
-    type=click.IntRange(0, 31),
-    default=0,
-    show_default=True,
-    help=N_("Which of its contents."),
-)
+@one_part
 @click.option(
     "--reason", metavar=N_("TEXT"), help=N_("Why; it stays on this node. Asked for if not given.")
 )
@@ -52,15 +40,7 @@ from convenio.words import N_
     show_default=True,
     help=N_("To what kind of person; members see it."),
 )
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    type=OUTPUT,
-    required=True,
-    metavar=N_("FILE"),
-    help=N_("Write it there."),
-)
+@to_file(N_("Write it there."))
 def command(
     shell: Shell,
     link: Link,

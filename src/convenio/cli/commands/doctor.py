@@ -27,7 +27,7 @@ def command(shell: Shell, link: Link) -> int:
 
 
 def _render(shell: Shell, answer: Answer) -> None:
-    for finding in answer["findings"]:
+    for finding in sorted(answer["findings"], key=lambda each: not each["grave"]):
         mark = shell.text("ACT NOW") if finding["grave"] else shell.text("advice")
         shell.line(f"{mark}: {finding_text(shell, finding['code'], finding['parameters'])}")
     if not answer["findings"]:

@@ -28,6 +28,6 @@ def command(shell: Shell, link: Link, channel: str) -> None:
 
 
 def _render(shell: Shell, answer: Answer) -> None:
-    headings = [shell.text("Log of"), shell.text("Records"), shell.text("Folder")]
-    rows = [[log["party"], f"{log['entries']:,}", log["folder"]] for log in answer["logs"]]
-    shell.table(headings, rows)
+    for log in answer["logs"]:  # not a table: it would break a path that is to be copied
+        count = shell.words.plural("{n} record", "{n} records", log["entries"])
+        shell.line(f"{log['party']}, {count}: {log['folder']}")

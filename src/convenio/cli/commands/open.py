@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from convenio.cli.command import command as declare
-from convenio.cli.files import DASH, OUTPUT, output
+from convenio.cli.files import DASH, output, to_file
 from convenio.cli.link import Link
-from convenio.cli.options import acting, on_node
+from convenio.cli.options import acting, named_record, on_node, one_part
 from convenio.cli.shell import Answer, Shell
 from convenio.words import N_
+from convenio.words.contents import Line, lines_of
 
 _SHOWN_BYTES = 1 << 20
 
@@ -31,30 +32,11 @@ _SHOWN_BYTES = 1 << 20
     ],
 )
 @on_node
-@click.argument("record", metavar=N_("RECORD"))
+@named_record
 @acting
-@click.option(
-    "--channel",
-    default="",
-    metavar=N_("NAME"),
-    help=N_("The channel, if the record is named by its place."),
-)
-@click.option(
-    "--part",
-    type=click.IntRange(0, 31),
-    default=0,
-    show_default=True,
-    help=N_("Which of its contents."),
-)
+@one_part
 @click.option("--reason", default="", metavar=N_("TEXT"), help=N_("Why; it stays on this node."))
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    type=OUTPUT,
-    metavar=N_("FILE"),
-    help=N_("Write it there; - is standard output, as it is."),
-)
+@to_file(N_("Write it there; - is standard output, as it is."), required=False)
 def command(
     shell: Shell,
     link: Link,
@@ -92,14 +74,26 @@ def _show(shell: Shell, label: Answer, data: bytes) -> None:
             )
         )
     value: dict[str, Any] = {**label, "text": text}
-    shell.answer(
-        value,
-        lambda: (
-            shell.line(text.removesuffix("\n"))
-            if sys.stdout.isatty()
-            else click.echo(text, nl=False)
-        ),
-    )
+    if sys.stdout.isatty():
+        shell.answer(value, lambda: _to_person(shell, label, text))
+    else:
+        shell.answer(value, lambda: click.echo(text, nl=False))
+
+
+def _to_person(shell: Shell, label: Answer, text: str) -> None:
+    """Text as it was written; JSON as a list of what it says."""
+    is_json = label["media"] == "application/json"
+    lines = lines_of(text.encode(), shell.words) if is_json else ()
+    if lines:
+        _show_lines(shell, lines, "")
+    else:
+        shell.line(text.removesuffix("\n"))
+
+
+def _show_lines(shell: Shell, lines: tuple[Line, ...], indent: str) -> None:
+    for line in lines:
+        shell.line(f"{indent}{line.key}: {line.text}".rstrip())
+        _show_lines(shell, line.lines, indent + "  ")
 
 
 def _as_text(data: bytes) -> str | None:

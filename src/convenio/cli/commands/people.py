@@ -7,18 +7,25 @@ import click
 from convenio.cli.command import Group, examples
 from convenio.cli.command import command as declare
 from convenio.cli.link import Link
-from convenio.cli.options import acting_keeper, on_node
+from convenio.cli.options import Function, acting_keeper, on_node
 from convenio.cli.shell import Answer, Shell
 from convenio.core.errors import UnavailableError
 from convenio.node.config import read_config
 from convenio.words import N_
+from convenio.words.names import ROLES, name_of
 
-ROLES = ("clerk", "officer", "approver", "releaser", "auditor", "keeper")
 _ROLE = N_("What the person may do. Can be given several times.")
 _DESK = N_("A desk where the person sits. Can be given several times.")
-_role = click.option(
-    "--role", "roles", type=click.Choice(ROLES), multiple=True, required=True, help=_ROLE
-)
+
+
+def _roles_and_desks(function: Function) -> Function:
+    """`--role` and `--desk`, as `roles` and `desks`."""
+    function = click.option("--desk", "desks", multiple=True, metavar=N_("DESK"), help=_DESK)(
+        function
+    )
+    return click.option(
+        "--role", "roles", type=click.Choice(tuple(ROLES)), multiple=True, required=True, help=_ROLE
+    )(function)
 
 
 @click.group(
@@ -41,8 +48,7 @@ def command() -> None:
 )
 @on_node
 @click.argument("name", metavar=N_("PERSON"))
-@_role
-@click.option("--desk", "desks", multiple=True, metavar=N_("DESK"), help=_DESK)
+@_roles_and_desks
 @acting_keeper
 def add(
     shell: Shell, link: Link, name: str, roles: tuple[str, ...], desks: tuple[str, ...], person: str
@@ -60,8 +66,7 @@ def add(
 )
 @on_node
 @click.argument("name", metavar=N_("PERSON"))
-@_role
-@click.option("--desk", "desks", multiple=True, metavar=N_("DESK"), help=_DESK)
+@_roles_and_desks
 @acting_keeper
 def role(
     shell: Shell, link: Link, name: str, roles: tuple[str, ...], desks: tuple[str, ...], person: str
@@ -122,21 +127,10 @@ def _table(shell: Shell, people: list[Answer]) -> None:
     rows = [
         [
             each["person"],
-            ", ".join(_role_word(shell, name) for name in each["roles"]),
+            ", ".join(name_of(ROLES, name, shell.words) for name in each["roles"]),
             ", ".join(each["desks"]),
             shell.text("active") if each["active"] else shell.text("disabled"),
         ]
         for each in people
     ]
     shell.table(headings, rows)
-
-
-def _role_word(shell: Shell, name: str) -> str:
-    words = {
-        "clerk": N_("clerk"),
-        "officer": N_("officer"),
-        "approver": N_("approver"),
-        "releaser": N_("releaser"),
-        "keeper": N_("keeper"),
-    }
-    return shell.text(words[name]) if name in words else name

@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from convenio.cli.command import command as declare
-from convenio.cli.files import DASH, OUTPUT, output
+from convenio.cli.files import DASH, output, to_file
 from convenio.cli.link import Link
-from convenio.cli.options import acting, on_node
+from convenio.cli.options import acting, named_record, on_node
 from convenio.cli.shell import Shell
-from convenio.store.durable import write_file
 from convenio.words import N_
 
 
@@ -26,29 +25,15 @@ from convenio.words import N_
     example="convenio receipt mx mx/12 --as ana --channel framework -o notice.tlog-proof",
 )
 @on_node
-@click.argument("record", metavar=N_("RECORD"))
+@named_record
 @acting
-@click.option(
-    "--channel",
-    default="",
-    metavar=N_("NAME"),
-    help=N_("The channel, if the record is named by its place."),
-)
 @click.option(
     "--party",
     default="",
     metavar=N_("PARTY"),
     help=N_("Whose receipt, if there are several partners."),
 )
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    type=OUTPUT,
-    required=True,
-    metavar=N_("FILE"),
-    help=N_("Write it there; - is standard output."),
-)
+@to_file(N_("Write it there; - is standard output."))
 def command(
     shell: Shell, link: Link, record: str, person: str, channel: str, party: str, target: Path
 ) -> None:
@@ -58,7 +43,8 @@ def command(
         answer = link.call("receipt", args, [proof.fileno(), entry.fileno()])
         entry.seek(0)
         if target != DASH:
-            write_file(beside, entry.read())
+            with output(beside) as file:
+                file.write(entry.read())
     if target != DASH:
         done = shell.text(
             "The receipt is in {file}, its record in {record}.", file=target, record=beside

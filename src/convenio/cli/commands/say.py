@@ -13,7 +13,7 @@ import click
 from convenio.cli.command import command as declare
 from convenio.cli.files import DASH, input_file, media_of
 from convenio.cli.link import Link
-from convenio.cli.options import Duration, acting, in_channel, on_node
+from convenio.cli.options import Duration, Hex, acting, in_channel, on_node
 from convenio.cli.shell import Answer, Shell
 from convenio.cli.showing import delivery_text
 from convenio.core.errors import RefusedError, UnavailableError
@@ -97,6 +97,7 @@ _CAVEATS = ("clear", "green", "amber", "amber_strict", "red")
 @click.option(
     "--id",
     "id_",
+    type=Hex(32),
     metavar="HEX",
     help=N_("32 hex digits of your own, so that trying again is safe."),
 )

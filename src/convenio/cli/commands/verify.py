@@ -14,11 +14,13 @@ from convenio.cli import exits
 from convenio.cli.command import command as declare
 from convenio.cli.shell import Shell, now
 from convenio.cli.verdict import render
-from convenio.core.errors import UnavailableError
 from convenio.node.verify import Grade, verify
+from convenio.store.durable import os_errors
 from convenio.words import N_
 
 MAX_TRUST_BYTES: Final = 1 << 20
+# Not that of `options`, which brings the way to a node along.
+EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @declare(
@@ -43,13 +45,21 @@ MAX_TRUST_BYTES: Final = 1 << 20
     help=N_("The charter's fingerprint, a charter, or a policy file."),
 )
 @click.option(
+    "--charter",
+    type=EXISTING,
+    metavar=N_("FILE"),
+    help=N_("The charter, where it does not come along; it must have the fingerprint you trust."),
+)
+@click.option(
     "--record",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING,
     metavar=N_("FILE"),
     help=N_("The record of a receipt, if it does not lie beside it."),
 )
 @click.pass_obj
-def command(shell: Shell, given: str, trust: str | None, record: Path | None) -> int:
+def command(
+    shell: Shell, given: str, trust: str | None, charter: Path | None, record: Path | None
+) -> int:
     with shell.progress(shell.text("Checking")) as progress:
         report = verify(
             given,
@@ -57,6 +67,7 @@ def command(shell: Shell, given: str, trust: str | None, record: Path | None) ->
             now=now(),
             fetch=_fetch(given),
             record=record,
+            charter=_read(charter) if charter else None,
             progress=lambda _origin, done, total: progress(done, total),
         )
     value = _plain(asdict(report))
@@ -68,11 +79,12 @@ def _trust(text: str | None) -> bytes | str | None:
     """What is trusted: the content of a file of this name, else digits."""
     if text is None or not Path(text).is_file():
         return text
-    try:
-        with Path(text).open("rb") as file:
-            return file.read(MAX_TRUST_BYTES)
-    except OSError as error:
-        raise UnavailableError("store.io", errno=error.errno or 0) from error
+    return _read(Path(text))
+
+
+def _read(path: Path) -> bytes:
+    with os_errors(path), path.open("rb") as file:
+        return file.read(MAX_TRUST_BYTES)
 
 
 def _fetch(given: str) -> Callable[[str, int], bytes | None] | None:

@@ -22,6 +22,7 @@ from convenio.core.record import parse_record
 from convenio.core.trust import Text
 from convenio.node.verify import Grade
 from convenio.words.errors import HAPPENED
+from convenio.words.verdicts import reason, verdict
 
 _WHILE_AWAY: Final = tuple(
     Text(
@@ -163,16 +164,10 @@ class Finale:
         except ConvenioError as error:
             self._check(what, wanted is Grade.FAILED, self._reason(error.code, error.parameters))
             return
-        reason = next(
-            (self._reason(each.reason, each.parameters) for each in report.failed if each.reason),
-            "",
-        )
-        said = {
-            Grade.VOUCHED: self.text("It holds."),
-            Grade.CONSISTENT: self.text("It is consistent, but nobody vouches for the keys."),
-            Grade.FAILED: self.text("It does not hold: {reason}", reason=reason),
-        }
-        self._check(what, report.grade is wanted, said[report.grade])
+        words = self._teller.shell.words
+        why = next((reason(each, words) for each in report.failed), "")
+        heading, _ = verdict(report.grade, words)
+        self._check(what, report.grade is wanted, f"{heading}: {why}" if why else f"{heading}.")
 
     def _reason(self, code: str, parameters: Mapping[str, object]) -> str:
         known = HAPPENED.get(code)

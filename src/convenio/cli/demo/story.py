@@ -97,7 +97,10 @@ class Story:
             with tell.working(self.text("Signing the charter")):
                 self.channels[name] = self._channel(name, access)
             title = getattr(TITLES[name], tell.lang)
-            tell.tell(f"{title} ({name}): {self.channels[name]['fingerprint']}")
+            tell.tell(f"{title} ({name}):")
+            groups = self.channels[name]["fingerprint"].split()
+            for start in (0, 6):
+                tell.show("  " + " ".join(groups[start : start + 6]))
         tell.tell(
             self.text(
                 "The charter names the members, their keys and the rules, and carries the "
@@ -391,14 +394,9 @@ class Story:
         return str(getattr(IN_PROSE[party], self._teller.lang))
 
     def _pair_line(self, party: str) -> None:
-        self._teller.tell(
-            self.text(
-                "The node of {party} runs: directory {directory}, address {url}",
-                party=self._name(party),
-                directory=self._pair.node(party),
-                url=self._pair.url(party),
-            )
-        )
+        self._teller.tell(self.text("The node of {party} runs.", party=self._name(party)))
+        self._teller.show(f"  {self._pair.node(party)}")
+        self._teller.show(f"  {self._pair.url(party)}")
 
     def _cells(self, row: Row) -> list[str]:
         total = len(row.places)

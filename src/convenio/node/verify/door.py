@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,6 @@ from convenio.core.errors import (
     ConvenioError,
     MalformedError,
     RefusedError,
-    SignatureError,
     UnverifiedError,
 )
 from convenio.core.note import Verifier
@@ -36,10 +36,17 @@ from convenio.node.verify.files import (
     ZipFiles,
     read_file,
 )
-from convenio.node.verify.keys import Keys, Trusted, channel_fact, parse_trust, settle
+from convenio.node.verify.keys import (
+    Keys,
+    Trusted,
+    channel_fact,
+    names_other,
+    parse_trust,
+    settle,
+)
 from convenio.node.verify.logs import Progress, note_uncosigned, open_log, read_log
 from convenio.node.verify.records import RecordChecker
-from convenio.node.verify.report import Check, Findings, LogFact, Report, Statement
+from convenio.node.verify.report import Check, Findings, Grade, LogFact, Report, Statement
 
 _URL: Final = re.compile(r"(https?://[^?#\s]+)/(?:log|mirror)/[0-9a-f]{64}", re.ASCII)
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -47,6 +54,7 @@ _PROOF: Final = b"c2sp.org/tlog-proof@v1\n"
 _KINDS: Final = frozenset(("record", "charter", "card", "split"))
 MAX_LOGS: Final = 64
 MAX_PROOFS: Final = 64
+_WORST: Final = (Grade.FAILED, Grade.UNDECIDED, Grade.CONSISTENT, Grade.VOUCHED)
 
 
 def verify(  # noqa: PLR0913 - what, by whose word, and what it may use
@@ -56,6 +64,7 @@ def verify(  # noqa: PLR0913 - what, by whose word, and what it may use
     now: int,
     fetch: Fetch | None = None,
     record: Path | None = None,
+    charter: bytes | None = None,
     progress: Progress = lambda _origin, _done, _all: None,
 ) -> Report:
     """Everything that can be found out about `given`. What does not hold is reported, not raised.
@@ -67,13 +76,15 @@ def verify(  # noqa: PLR0913 - what, by whose word, and what it may use
              60 digits; None: everything is checked, and nobody vouches for the keys.
              now: seconds UTC; a cosignature dated more than 300 s later fails.
              fetch: reads addresses (`web.public_fetch`).  record: the record of a lone
-             .tlog-proof, if it does not lie beside it.  progress: (origin, entries read, in all).
+             .tlog-proof, if it does not lie beside it.  charter: of the channel, where none comes
+             with `given`; like one that does, it counts only if it is what is trusted.
+             progress: (origin, entries read, in all).
     Raises:  MalformedError: verify.trust · verify.kind, nothing we know · verify.too_long ·
              bundle.* · what a given charter or policy is refused for · RefusedError:
              verify.address, not a log's · verify.no_record, beside a proof ·
              UnavailableError: verify.unreadable · peer.*.
     """
-    work = _Work(str(given), parse_trust(trust), now, progress)
+    work = _Work(str(given), parse_trust(trust), charter, now, progress)
     if isinstance(given, str) and given.startswith(("http://", "https://")):
         return work.address(given, fetch)
     path = Path(given)
@@ -86,6 +97,7 @@ class _Work:
 
     given: str
     trusted: Trusted
+    handed: bytes | None
     now: int
     progress: Progress
 
@@ -99,27 +111,26 @@ class _Work:
             source.close()
         if head.startswith(_PROOF):
             return self.record("proof", record or _record_beside(path), [path])
-        if not head.startswith(b"{"):
-            raise MalformedError("verify.kind")
-        data = read_file(path, MAX_TRUST_BYTES)
+        data = read_file(path, MAX_TRUST_BYTES) if head.startswith(b"{") else b""
         kind = _kind_of(data)
+        if not kind:
+            raise MalformedError("verify.kind", file=str(path))
         if kind == "record":
             return self.record("record", path, _proofs_beside(path))
         findings = Findings()
         if kind == "charter":
             return self.charter(data, findings)
-        keys = settle(self.trusted, _charter_near(path.parent), findings)
+        keys = settle(self.trusted, self.charter_near(path.parent), findings)
         if kind == "card":
             return self.card(data, keys, findings)
         return self.split(data, keys, findings)
 
     def folder(self, folder: Path) -> Report:
         if places := _logs_in(folder):
-            logs = {str(place): FolderLog(place) for place in places}
-            return self.logs(logs, _charter_near(folder))
+            return self.channels(folder, places)
         files = FolderFiles(folder)
         if not any(name.kind is Kind.RECORD for name in files.names.values()):
-            raise MalformedError("verify.kind")
+            raise MalformedError("verify.kind", file=str(folder))
         return self.bundle(files)
 
     def address(self, url: str, fetch: Fetch | None) -> Report:
@@ -131,16 +142,25 @@ class _Work:
         charter = None
         if _HASH.fullmatch(self.trusted.typed):
             charter = fetch(f"{found[1]}/charter/{self.trusted.typed}", MAX_TRUST_BYTES)
-        return self.logs({url: WebLog(found[0], fetch)}, charter)
+        return self.logs({url: WebLog(found[0], fetch)}, charter or self.handed)
+
+    def charter_near(self, *folders: Path) -> bytes | None:
+        """The charter that was handed over, else the first that lies in a folder or beside it."""
+        found = (_charter_near(folder) for folder in folders)
+        return self.handed or next((charter for charter in found if charter), None)
+
+    def keys(self, charter: bytes | None, findings: Findings) -> Keys:
+        """What to check signatures with; where there is nothing, that is what is missing."""
+        keys = settle(self.trusted, charter, findings)
+        if charter is None and self.trusted.how == "none":
+            findings.lacks(Check.CHARTER, CHARTER, "verify.no_charter")
+        return keys
 
     # --- records with their proofs ---
 
     def bundle(self, files: Files) -> Report:
         findings = Findings()
-        charter = brought_charter(files)
-        if charter is None and self.trusted.how == "none":
-            findings.fails(Check.CHARTER, CHARTER, RefusedError("verify.no_charter"))
-        keys = settle(self.trusted, charter, findings)
+        keys = self.keys(brought_charter(files) or self.handed, findings)
         checkpoints = Checkpoints(keys, self.now, findings)
         checker = RecordChecker(keys, checkpoints, findings)
         said = check_members(files, keys.charter, checker, findings)
@@ -149,7 +169,7 @@ class _Work:
     def record(self, kind: str, record: Path, proofs: list[Path]) -> Report:
         """A record with the proofs that lie beside it."""
         findings = Findings()
-        keys = settle(self.trusted, _charter_near((*proofs, record)[0].parent), findings)
+        keys = self.keys(self.charter_near((*proofs, record)[0].parent), findings)
         checkpoints = Checkpoints(keys, self.now, findings)
         read = {path.name: ("", read_file(path, MAX_PROOF_BYTES)) for path in proofs}
         entry = read_file(record, MAX_RECORD_BYTES)
@@ -158,9 +178,33 @@ class _Work:
 
     # --- whole logs ---
 
+    def channels(self, folder: Path, places: Iterable[Path]) -> Report:
+        """Logs in files, those of each channel by themselves.
+
+        What is trusted is of one channel; nobody vouches here for the others, and that is no fault
+        of theirs. Trust that fits none of them fits nothing.
+        """
+        channels: dict[bytes | None, dict[str, LogFiles]] = defaultdict(dict)
+        for place in places:
+            channels[self.charter_near(place, folder)][str(place)] = FolderLog(place)
+        others = [charter for charter in channels if names_other(self.trusted, charter)]
+        if len(others) == len(channels):
+            others = []
+        untrusting = replace(self, trusted=Trusted())
+        parts = [
+            (untrusting if charter in others else self).logs(logs, charter)
+            for charter, logs in channels.items()
+        ]
+        return parts[0] if len(parts) == 1 else self._whole(parts)
+
+    def _whole(self, parts: list[Report]) -> Report:
+        """One verdict over all: the worst of them."""
+        grade = next(grade for grade in _WORST if grade in {part.grade for part in parts})
+        return Report("logs", self.given, self.trusted.how, grade, None, (), parts=tuple(parts))
+
     def logs(self, logs: Mapping[str, LogFiles], charter: bytes | None) -> Report:
         findings = Findings()
-        keys = settle(self.trusted, charter, findings)
+        keys = self.keys(charter, findings)
         checkpoints = Checkpoints(keys, self.now, findings)
         opened = [open_log(where, files, checkpoints, findings) for where, files in logs.items()]
         held = sorted((log for log in opened if log), key=lambda log: log.size)
@@ -190,10 +234,17 @@ class _Work:
 
     def split(self, data: bytes, keys: Keys, findings: Findings) -> Report:
         """If it holds, one party has signed two histories."""
-        with findings.checking(Check.SPLIT, self.given):
+        try:
             proof = parse_split(data)
             checkpoint, _ = parse_signed_checkpoint(proof.larger)
-            verify_split(proof, _log_key(keys, checkpoint))
+            if key := _log_key(keys, checkpoint):
+                verify_split(proof, key)
+                findings.holds(Check.SPLIT, self.given)
+            else:
+                origin = checkpoint.origin
+                findings.lacks(Check.SPLIT, self.given, "verify.no_keys", origin=origin)
+        except ConvenioError as error:
+            findings.fails(Check.SPLIT, self.given, error)
         return self._report("split", keys, findings)
 
     def _report(  # noqa: PLR0913 - what a report is made of
@@ -220,8 +271,8 @@ class _Work:
         )
 
 
-def _log_key(keys: Keys, checkpoint: Checkpoint) -> Verifier:
-    """The key whose two signatures contradict each other."""
+def _log_key(keys: Keys, checkpoint: Checkpoint) -> Verifier | None:
+    """The key whose two signatures contradict each other; None if it is not at hand."""
     if keys.charter:
         party = keys.charter.party_of(checkpoint.origin)
         if party is None:
@@ -230,18 +281,16 @@ def _log_key(keys: Keys, checkpoint: Checkpoint) -> Verifier:
     for log in keys.policy.logs if keys.policy else ():
         if log.verifier.name == checkpoint.origin:
             return log.verifier
-    raise SignatureError("verify.no_keys", origin=checkpoint.origin)
+    return None
 
 
 def _kind_of(data: bytes) -> str:
-    """What a signed note or a line of JSON says it is.  Raises:  MalformedError: verify.kind."""
+    """What a signed note or a line of JSON says it is; '' for nothing we know."""
     try:
         kind = canon.loads(data.partition(b"\n")[0], MAX_TRUST_BYTES).get("kind")
-    except ConvenioError as error:
-        raise MalformedError("verify.kind") from error
-    if kind not in _KINDS:
-        raise MalformedError("verify.kind")
-    return str(kind)
+    except ConvenioError:
+        return ""
+    return str(kind) if kind in _KINDS else ""
 
 
 def _record_beside(proof: Path) -> Path:

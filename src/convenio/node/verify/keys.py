@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from convenio.core.errors import ConvenioError, MalformedError, RefusedError, UnverifiedError
+from convenio.core.errors import ConvenioError, MalformedError, UnverifiedError
 from convenio.core.policy import Policy, parse_policy
 from convenio.core.trust import (
     Charter,
@@ -15,12 +15,11 @@ from convenio.core.trust import (
     fingerprint,
     matches_fingerprint,
     parse_charter,
+    plain_fingerprint,
 )
 from convenio.node.verify.report import ChannelFact, Check, DeskFact, Findings
 
-_HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_DIGITS: Final = re.compile(r"[0-9]{60}", re.ASCII)
-_GAPS: Final = re.compile(r"[\s-]")
+_DIGITS: Final = re.compile(r"\s*(?:[0-9][0-9\s-]*|[0-9a-fA-F]{64}\s*)\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,8 @@ def parse_trust(given: bytes | str | None) -> Trusted:
 
     bytes: a charter, a tlog-policy, or a file that holds only a hash. str: the charter's hash in
     hex, or its 60 digits.
-    Raises:  MalformedError: verify.trust, none of these · note.* · canon.* · trust.* · policy.* ·
+    Raises:  MalformedError: verify.trust, none of these · trust.fingerprint, digits are missing or
+             too many · note.* · canon.* · trust.* · policy.* ·
              QuorumError: trust.charter_quorum · trust.foreign_signature · SignatureError.
     """
     if given is None:
@@ -64,18 +64,17 @@ def parse_trust(given: bytes | str | None) -> Trusted:
         if b"quorum" in given:  # a line that every policy has
             return Trusted("policy", policy=parse_policy(given))
     text = given if isinstance(given, str) else given.decode("ascii", "replace")
-    plain = _GAPS.sub("", text).lower()
-    if not (_HASH.fullmatch(plain) or _DIGITS.fullmatch(plain)):
+    if not _DIGITS.match(text):
         raise MalformedError("verify.trust")
-    return Trusted("fingerprint", typed=plain)
+    return Trusted("fingerprint", typed=plain_fingerprint(text.strip()))
 
 
 def settle(trusted: Trusted, brought: bytes | None, findings: Findings) -> Keys:
     """The keys to check with. What the caller trusts comes first; a charter that came with the
     thing itself counts only if it is that one.
 
-    Fails, in the findings:  TRUST: verify.no_charter, a fingerprint was given and there is no
-    charter here · verify.other_fingerprint · verify.other_charter.
+    In the findings:  TRUST fails: verify.other_fingerprint · verify.other_charter. Missing, for
+    it ties the keys to the fingerprint: verify.no_charter.
     """
     if trusted.policy is not None:
         return Keys(None, trusted.policy, vouched=True)
@@ -101,15 +100,25 @@ def _parse(brought: bytes | None, findings: Findings) -> SignedCharter | None:
 def _is_vouched(trusted: Trusted, own: SignedCharter | None, findings: Findings) -> bool:
     if trusted.how == "none":
         return False
+    if trusted.how == "fingerprint" and own is None:
+        findings.lacks(Check.TRUST, trusted.how, "verify.no_charter")
+        return False
     with findings.checking(Check.TRUST, trusted.how):
-        if trusted.how == "fingerprint":
-            if own is None:
-                raise RefusedError("verify.no_charter")
-            if not matches_fingerprint(own.charter.ch, trusted.typed):
-                raise UnverifiedError("verify.other_fingerprint", ch=own.charter.ch)
+        if own and trusted.typed and not matches_fingerprint(own.charter.ch, trusted.typed):
+            raise UnverifiedError("verify.other_fingerprint", ch=own.charter.ch)
         if trusted.charter and own and own.charter.ch != trusted.charter.charter.ch:
             raise UnverifiedError("verify.other_charter", ch=own.charter.ch)
     return True
+
+
+def names_other(trusted: Trusted, brought: bytes | None) -> bool:
+    """Whether what is trusted is the charter of another channel than the one `brought`."""
+    own = _parse(brought, Findings())
+    if own is None:
+        return False
+    if trusted.charter:
+        return trusted.charter.charter.ch != own.charter.ch
+    return bool(trusted.typed) and not matches_fingerprint(own.charter.ch, trusted.typed)
 
 
 def channel_fact(charter: Charter) -> ChannelFact:

@@ -16,14 +16,17 @@ class Grade(StrEnum):
 
     VOUCHED = "vouched"  # everything holds, under keys the caller trusts
     CONSISTENT = "consistent"  # everything holds, but nobody vouches for the keys
+    UNDECIDED = "undecided"  # nothing contradicts it; what ties its keys to anything is not here
     FAILED = "failed"
 
 
 class Outcome(StrEnum):
-    """What one check came to. NOTED: a fact the reader should know; it speaks for nobody."""
+    """What one check came to. MISSING: what it needs is not among what was given. NOTED: a fact
+    the reader should know; it speaks for nobody."""
 
     HOLDS = "holds"
     FAILS = "fails"
+    MISSING = "missing"
     NOTED = "noted"
 
 
@@ -164,6 +167,8 @@ class Report:
     """Everything found. kind: of what was given. trust: none · charter · fingerprint · policy.
 
     evidence: proofs that a party signed two histories (docs/spec/split.md), made of what was met.
+    parts: of logs of several channels a report each; then this one has only the kind and grade of
+    all of it.
     """
 
     kind: str
@@ -175,6 +180,7 @@ class Report:
     statements: tuple[Statement, ...] = ()
     logs: tuple[LogFact, ...] = ()
     evidence: tuple[bytes, ...] = ()
+    parts: tuple[Report, ...] = ()
 
     @property
     def failed(self) -> tuple[Finding, ...]:
@@ -186,7 +192,7 @@ class Findings:
 
     def __init__(self) -> None:
         self._all: list[Finding] = []
-        self.failures = 0
+        self.failures = self.gaps = 0
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self._all)
@@ -204,6 +210,11 @@ class Findings:
         self._all.append(Finding(check, Outcome.FAILS, subject, error.code, said))
         self.failures += 1
 
+    def lacks(self, check: Check, subject: str, reason: str, **parameters: Parameter) -> None:
+        """This cannot be decided with what was given; reason: an error code, what is missing."""
+        self._all.append(Finding(check, Outcome.MISSING, subject, reason, parameters))
+        self.gaps += 1
+
     @contextmanager
     def checking(self, check: Check, subject: str, **parameters: Parameter) -> Iterator[None]:
         """What is done inside holds, or fails for the reason raised. Not being able to look is
@@ -220,4 +231,6 @@ class Findings:
     def grade(self, *, vouched: bool) -> Grade:
         if self.failures:
             return Grade.FAILED
+        if self.gaps:
+            return Grade.UNDECIDED
         return Grade.VOUCHED if vouched else Grade.CONSISTENT

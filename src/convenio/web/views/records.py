@@ -19,6 +19,7 @@ from convenio.web.asking import PageRequest
 from convenio.web.middleware import site
 from convenio.web.shown import Channel, Shown
 from convenio.web.views.methods import allow
+from convenio.words import names
 
 PAGE: Final = 25
 SCRATCH: Final = "scratch"
@@ -48,8 +49,8 @@ def of_channel(request: PageRequest, channel: str) -> HttpResponse:
         "log", channel=channel, limit=PAGE, before=before, automatic=automatic
     )
     records = listed["records"]
-    names = [each["leaf"] for each in records]
-    titles = request.asking.ask("web.titles", records=names, lang=request.words.lang)["titles"]
+    leaves = [each["leaf"] for each in records]
+    titles = request.asking.ask("web.titles", records=leaves, lang=request.words.lang)["titles"]
     context = {
         "channel": found.summary(),
         "records": [found.row(each, titles.get(each["leaf"], {})) for each in records],
@@ -192,7 +193,7 @@ def _part(request: PageRequest, found: Channel, record: Answer, part: int, rule:
         "part": part,
         "number": part + 1,
         "form": body["form"],
-        "form_words": wording.name_of(wording.FORMS, body["form"], words),
+        "form_words": names.name_of(wording.FORMS, body["form"], words),
         "bytes": body["bytes"],
         "readers": [found.address(address) for address in body["to"]],
         "here": body["here"],

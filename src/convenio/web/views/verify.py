@@ -36,7 +36,7 @@ def verify(request: PageRequest) -> HttpResponse:
         context["wrong"] = request.words.text(N_("Choose a file to check."))
         return render(request, "verify.html", context, status=422)
     try:
-        report = _check(given, _trust(request, context["typed"]))
+        report = _check(given, *_trust(request, context["typed"]))
     except ConvenioError as error:
         context["failed"], context["code"] = request.words.error(error), error.code
         status = 503 if isinstance(error, UnavailableError) else 422
@@ -45,15 +45,19 @@ def verify(request: PageRequest) -> HttpResponse:
     return render(request, "verify.html", context)
 
 
-def _trust(request: PageRequest, typed: str) -> bytes | str | None:
-    """What the visitor believes in: a file with the charter or policy, or a fingerprint."""
+def _trust(request: PageRequest, typed: str) -> tuple[bytes | str | None, bytes | None]:
+    """What the visitor believes in, and a charter that has yet to be what they believe in.
+
+    A fingerprint that was typed is never set aside for a file.
+    """
     file = request.FILES.get("trusted")
-    if isinstance(file, UploadedFile) and file.size:
-        return bytes(file.read(MAX_TRUST_BYTES + 1))
-    return typed or None
+    if not isinstance(file, UploadedFile) or not file.size:
+        return typed or None, None
+    content = bytes(file.read(MAX_TRUST_BYTES + 1))
+    return (typed, content) if typed else (content, None)
 
 
-def _check(given: UploadedFile[Any], trust: bytes | str | None) -> Any:
+def _check(given: UploadedFile[Any], trust: bytes | str | None, charter: bytes | None) -> Any:
     """The file alone in a folder of its own, so that nothing else can speak for it."""
     from convenio.node import verify as door  # noqa: PLC0415 - much of core, for the one who asks
 
@@ -65,6 +69,6 @@ def _check(given: UploadedFile[Any], trust: bytes | str | None) -> Any:
             with path.open("wb") as file:
                 for chunk in given.chunks():
                     file.write(chunk)
-            return door.verify(path, trust=trust, now=int(site().clock()))
+            return door.verify(path, trust=trust, charter=charter, now=int(site().clock()))
     finally:
         _slots.release()

@@ -1,0 +1,89 @@
+"""What verification found, in words: the same on the command line, on pages and in the demo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from convenio.words.errors import HAPPENED
+from convenio.words.mark import N_
+
+if TYPE_CHECKING:
+    from convenio.core.trust import Text
+    from convenio.node.verify import Finding
+    from convenio.words.language import Words
+
+# By grade: the verdict, and what it means for whoever reads it.
+VERDICTS: Final = {
+    "vouched": (
+        N_("It holds"),
+        N_("Everything in what you gave was checked, under keys that you trust."),
+    ),
+    "consistent": (
+        N_("Consistent, but nobody vouches for the keys"),
+        N_(
+            "Nothing in it contradicts itself. Whoever made the file could have made the keys too: "
+            "give the fingerprint you know from one of the parties, and check again."
+        ),
+    ),
+    "undecided": (
+        N_("Cannot be decided with what was given"),
+        N_(
+            "Nothing found so far speaks against it. What ties its keys to the parties is not "
+            "here: ask one of the parties for the charter of the channel, add it and check again. "
+            "Until then do not rely on it."
+        ),
+    ),
+    "failed": (
+        N_("It does not hold"),
+        N_("Do not rely on it. What fails is listed below."),
+    ),
+}
+OUTCOMES: Final = {
+    "holds": N_("holds"),
+    "fails": N_("fails"),
+    "missing": N_("missing"),
+    "noted": N_("note"),
+}
+# In this order people read them: what is wrong, what is missing, what else to know, what is right.
+ORDER: Final = ("fails", "missing", "noted", "holds")
+CHECKS: Final = {
+    "trust": N_("the charter or policy is the one you trust"),
+    "charter": N_("enough root keys of every member signed the charter"),
+    "card": N_("enough of its own root keys signed the card"),
+    "record": N_("the record is of this channel and signed by its desk"),
+    "log": N_("both keys of the log signed the checkpoint"),
+    "cosignature": N_("the partner's node countersigned the checkpoint"),
+    "inclusion": N_("the record is in the log, at its place"),
+    "readme": N_("the leaflet is undamaged; nobody signs it"),
+    "policy": N_("the policy beside it is the one the charter gives"),
+    "body": N_("the sealed content is the one the record names"),
+    "disclosed": N_("the content in plain is the one the record commits to"),
+    "entries": N_("every entry is there, and together they give the root that was signed"),
+    "tiles": N_("every piece of the tree is what the entries give"),
+    "seen": N_("what records say they saw is what the other log has"),
+    "split": N_("one party signed two histories"),
+    "unfit": N_("an entry breaks a rule and changes nothing"),
+    "uncosigned": N_("nothing here shows that this member holds it"),
+    "unknown_key": N_("a signature is by nobody we know"),
+    "body_absent": N_("the content itself was not given, only the proof of it"),
+    "no_keys": N_("no charter or policy is here, so no signature was checked"),
+    "no_charter": N_("no charter is here, so no author was checked"),
+    "beyond": N_("records claim to have seen more of a log than is here"),
+}
+
+
+def in_language(text: Text, words: Words) -> str:
+    """What a charter says in both languages, in the reader's."""
+    return text.es if words.lang == "es" else text.en
+
+
+def verdict(grade: str, words: Words) -> tuple[str, str]:
+    """The verdict and what it means."""
+    heading, meaning = VERDICTS[grade]
+    return words.text(heading), words.text(meaning)
+
+
+def reason(finding: Finding, words: Words) -> str:
+    """Why it fails or is missing; '' where there is no sentence for it."""
+    said = HAPPENED.get(finding.reason, "")
+    return words.text(said, **{**finding.parameters, "code": finding.reason}) if said else ""
