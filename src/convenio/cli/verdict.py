@@ -7,15 +7,16 @@ from convenio.cli.showing import short
 from convenio.node.verify import Finding, Grade, Outcome, Report
 from convenio.node.verify.report import BodyFact, DeskFact, HeldFact, LogFact, Statement
 from convenio.words.names import kind_of
-from convenio.words.verdicts import CHECKS, in_language, reason, verdict
+from convenio.words.verdicts import CHECKS, in_language, reason, subject, verdict
 
 
 def render(shell: Shell, report: Report) -> None:
     """The verdict first, then what was said and held, then what fails or should be known."""
     _verdict(shell, report)
     if report.channel is not None:
-        title = in_language(report.channel.title, shell.words)
-        shell.line(shell.text("Channel: {title} ({name})", title=title, name=report.channel.name))
+        title, name = in_language(report.channel.title, shell.words), report.channel.name
+        called = f"{title} ({name})" if title != name else name
+        shell.line(shell.text("Channel: {channel}", channel=called))
         if report.trust == "none":
             digits = report.channel.fingerprint
             shell.line(shell.text("Fingerprint to compare: {digits}", digits=digits))
@@ -114,7 +115,7 @@ def _findings(shell: Shell, report: Report) -> None:
     for finding in report.failed:
         shell.line(shell.text("FAILS: {what}", what=_finding(shell, finding)))
     for finding in _of(report, Outcome.MISSING):
-        shell.line(shell.text("MISSING: {what}", what=_finding(shell, finding)))
+        shell.line(shell.text("MISSING: {what}", what=_lacking(shell, finding)))
     for finding in _of(report, Outcome.NOTED):
         shell.line(shell.text("Note: {what}", what=_finding(shell, finding)))
     held = _of(report, Outcome.HOLDS)
@@ -128,8 +129,12 @@ def _of(report: Report, outcome: Outcome) -> list[Finding]:
     return [finding for finding in report.findings if finding.outcome is outcome]
 
 
+def _lacking(shell: Shell, finding: Finding) -> str:
+    return f"{reason(finding, shell.words)} [{finding.reason}]"
+
+
 def _finding(shell: Shell, finding: Finding) -> str:
-    what = f"{finding.subject}: {shell.text(CHECKS[finding.check])}"
+    what = f"{subject(finding, shell.words)}: {shell.text(CHECKS[finding.check])}"
     said = reason(finding, shell.words)
     because = f" – {said}" if said else ""
     return f"{what}{because} [{finding.reason}]" if finding.reason else what

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from convenio.words import Words
 from convenio.words.names import TYPES, name_of
-from convenio.words.verdicts import CHECKS, ORDER, OUTCOMES, in_language, reason, verdict
+from convenio.words.verdicts import CHECKS, ORDER, OUTCOMES, in_language, reason, subject, verdict
 
 if TYPE_CHECKING:
     from convenio.node.verify import Finding, Report
@@ -73,7 +73,7 @@ def _finding(finding: Finding, words: Words) -> Shown:
     return {
         "outcome": str(finding.outcome),
         "result": words.text(OUTCOMES[finding.outcome]),
-        "subject": finding.subject,
+        "subject": subject(finding, words),
         "what": words.text(CHECKS[finding.check]),
         "reason": reason(finding, words),
         "code": finding.reason,

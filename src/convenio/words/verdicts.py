@@ -72,6 +72,13 @@ CHECKS: Final = {
 }
 
 
+_TRUSTED: Final = {
+    "charter": N_("charter"),
+    "fingerprint": N_("fingerprint"),
+    "policy": N_("trust file"),
+}
+
+
 def in_language(text: Text, words: Words) -> str:
     """What a charter says in both languages, in the reader's."""
     return text.es if words.lang == "es" else text.en
@@ -81,6 +88,13 @@ def verdict(grade: str, words: Words) -> tuple[str, str]:
     """The verdict and what it means."""
     heading, meaning = VERDICTS[grade]
     return words.text(heading), words.text(meaning)
+
+
+def subject(finding: Finding, words: Words) -> str:
+    """What was checked: a file, a record or a log as it is called; of trust, what is trusted."""
+    if finding.check == "trust" and finding.subject in _TRUSTED:
+        return words.text(_TRUSTED[finding.subject])
+    return finding.subject
 
 
 def reason(finding: Finding, words: Words) -> str:

@@ -296,7 +296,8 @@ def _ask_fingerprint(shell: Shell) -> str:
 
 
 def _render(shell: Shell, link: Link, channel: Answer) -> None:
-    shell.line(f"{channel['name']}: {_title(shell, channel)}")
+    name, title = channel["name"], _title(shell, channel)
+    shell.line(f"{name}: {title}" if title != name else name)
     shell.line(f"{_access(shell, channel)}. {_state(shell, channel)}.")
     rows = [
         [

@@ -216,7 +216,13 @@ class _Work:
             note_uncosigned(log, keys, findings)
             if whole:
                 checkpoints.compare_with_tree(log.signed, log.reader(), log.where)
-        return self._report("log", keys, findings, checkpoints, logs=tuple(facts))
+        return self._report(
+            "log",
+            keys,
+            findings,
+            checkpoints,
+            logs=tuple(sorted(facts, key=lambda fact: (fact.party, fact.where))),
+        )
 
     # --- what people sign ---
 
