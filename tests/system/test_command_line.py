@@ -37,6 +37,27 @@ def test_what_was_said_is_read_proved_and_checked_by_a_stranger(running: Two) ->
     assert shown == ["On Friday at noon. ¡Aviso!\n".encode()]
 
 
+def test_a_receipt_under_a_fingerprint_alone_is_undecided_until_the_charter_is_given(
+    running: Two,
+) -> None:
+    do = running.do
+    place = do.json("say", "mx", *ANA, *TO_US, "--body", "-", *WAIT, given="y")["place"]
+    (do.folder / "apart").mkdir()
+    do.ok("receipt", "mx", place, *ANA, "-o", "apart/r.tlog-proof")
+    do.ok("channel", "show", "mx", CHANNEL, "-o", "the.charter")
+    words = ("verify", "apart/r.tlog-proof", "--trust", running.ch)
+    for lang, verdict, missing in (
+        ("en", "CANNOT BE DECIDED", "MISSING: There is no charter here"),
+        ("es", "NO SE PUEDE DETERMINAR", "FALTA: Aquí no hay acta"),
+    ):
+        ran = do.run(*words, lang=lang)
+        assert (ran.code, verdict in ran.out, missing in ran.out) == (3, True, True), ran.out
+        assert "--charter" in ran.out
+    assert do.run(*words, "--charter", "the.charter").code == 0
+    other = ("verify", "apart/r.tlog-proof", "--trust", "ab" * 32, "--charter", "the.charter")
+    assert "[verify.other_fingerprint]" in do.run(*other).out
+
+
 def test_a_bundle_does_not_vouch_for_itself(running: Two) -> None:
     do = running.do
     place = do.json("say", "mx", *ANA, *TO_US, "--body", "-", *WAIT, given="x")["place"]
@@ -127,6 +148,8 @@ def test_an_exported_log_is_checked_without_its_node(running: Two) -> None:
     assert {log["party"] for log in logs} == {"mx", "us"}
     for log in logs:
         assert do.run("verify", log["folder"], "--trust", running.ch).code == 0
+    whole = do.run("verify", "mx/tiles", "--trust", running.ch)
+    assert (whole.code, whole.out.count("IT HOLDS")) == (0, 1)
 
 
 def test_signals_stop_commands_cleanly(running: Two) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.support.nodes import OFFICER, Home, World, agree, confirm, world
 
-from convenio.core.errors import UnavailableError
+from convenio.core.errors import RefusedError, UnavailableError
 from convenio.core.fold import Folded, Place
 from convenio.core.record import Header, parse_record
 from convenio.node.records import State
@@ -338,6 +338,15 @@ def test_what_the_index_could_not_take_it_takes_later(pair: World) -> None:
     rows = us.node.index.latest(us.channel.ch, 10, automatic=True)
     assert {(row.party, row.index) for row in rows} >= {("mx", 0)}
     assert us.node.healthy()
+
+
+def test_what_was_just_said_is_found_by_its_hash_at_once(pair: World) -> None:
+    mx = pair["mx"]
+    for number in range(20):
+        said = mx.say(b"%d" % number)
+        assert mx.node.records.find(said.leaf.hex()).index == said.index
+    with pytest.raises(RefusedError, match=r"record\.unknown"):
+        mx.node.records.find("ab" * 32)
 
 
 def test_the_index_dropped_is_built_again(pair: World) -> None:

@@ -8,8 +8,12 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from convenio.core.errors import ConflictError, MalformedError, SplitViewError
-from convenio.words import Words, choose_language
+from convenio.core.decide import Role
+from convenio.core.errors import ConflictError, MalformedError, RefusedError, SplitViewError
+from convenio.core.nearest import nearest
+from convenio.instruments.builtin import BUILTIN
+from convenio.node.verify import Check, Grade, Outcome
+from convenio.words import Words, choose_language, names, verdicts
 
 MEETING = datetime(2021, 10, 8, 23, 4, tzinfo=UTC).timestamp()
 
@@ -61,6 +65,45 @@ def test_a_code_without_a_sentence_is_shown_as_a_code() -> None:
 
 def test_a_missing_parameter_never_breaks_a_sentence() -> None:
     assert "(…)" in Words("en").error(MalformedError("checkpoint.other_log"))
+
+
+def test_what_was_typed_is_quoted_short_and_visibly() -> None:
+    said = Words("en").error(RefusedError("record.name", record="a\x1b[2J\u202eb\n¡sí!"))
+    assert said.startswith("“a\\x1b[2J\\u202eb\\n¡sí!” does not name a record")
+    said = Words("en").error(RefusedError("record.name", record="x" * 5000))
+    assert said.startswith(f"“{'x' * 300}…” does not name a record")
+
+
+def test_every_check_outcome_and_grade_has_words() -> None:
+    assert set(verdicts.CHECKS) == set(Check)
+    assert set(verdicts.VERDICTS) == set(Grade)
+    assert set(verdicts.OUTCOMES) == set(verdicts.ORDER) == set(Outcome)
+
+
+def test_every_role_and_act_has_words() -> None:
+    assert set(names.ROLES) == set(Role)
+    acts = {act for instrument in BUILTIN for move in instrument.moves for act in [move.act]}
+    assert acts <= set(names.ACTS)
+
+
+def test_a_code_of_a_newer_version_is_shown_as_it_is() -> None:
+    assert names.kind_of("treaty.v9", "", Words("es")) == "treaty.v9"
+    assert names.kind_of("request.v1", "ask", Words("en")) == "Request (question)"
+    assert names.kind_of("request.v1", "haggle", Words("es")) == "Solicitud (haggle)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "known", "said"),
+    [
+        pytest.param("x", [], "–", id="there is nothing"),
+        pytest.param("x", ["b", "a", "a"], "a, b", id="few are all named, each once"),
+        pytest.param("ana3", [f"ana{n}" for n in range(30)], "ana3", id="of many the nearest"),
+        pytest.param("zzz", [f"ana{n}" for n in range(30)], "–", id="of many none is near"),
+    ],
+)
+def test_what_may_have_been_meant(typed: str, known: list[str], said: str) -> None:
+    assert nearest(typed, known).split(", ")[0] == said.split(", ", maxsplit=1)[0]
+    assert len(nearest(typed, known).split(", ")) <= 8
 
 
 def test_braces_stay_where_there_is_nothing_to_fill_in() -> None:

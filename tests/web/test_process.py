@@ -64,6 +64,20 @@ def served(pair: Pair) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
         process.wait(10)
 
 
+def test_what_lies_in_the_folder_it_is_started_in_is_not_imported(
+    pair: Pair, tmp_path: Path
+) -> None:
+    (tmp_path / "grp.py").write_text("raise SystemExit('imported from where somebody stood')")
+    port = free_port()
+    process = subprocess.Popen(command(pair.mx.path, port), cwd=tmp_path)
+    try:
+        until(lambda: process.poll() is not None or listening(port))
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 def test_it_answers_and_stops_when_told(
     served: tuple[subprocess.Popen[bytes], int], pair: Pair
 ) -> None:
@@ -156,8 +170,8 @@ def post(port: int, cookie: str, secret: str, origin: str) -> int:
 
 def test_the_command_names_the_module_and_the_node() -> None:
     line = command(Path("/x"), 8471, "mx.localhost")
-    assert line[1:7] == ["-m", "convenio.web.serve", "/x", "8471", "--host", "mx.localhost"]
-    assert line[7:] == ["--parent", str(os.getpid())]
+    assert line[1:8] == ["-P", "-m", "convenio.web.serve", "/x", "8471", "--host", "mx.localhost"]
+    assert line[8:] == ["--parent", str(os.getpid())]
 
 
 def test_django_comes_only_with_the_worker() -> None:

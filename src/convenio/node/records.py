@@ -20,7 +20,7 @@ from convenio.node.registry import Log, Registry
 from convenio.store.api import Cosigned, LogStore
 
 _LEAF: Final = re.compile(r"[0-9a-f]{8,64}", re.ASCII)
-INDEXED_S: Final = 5.0  # how long a look-up waits for what was just said; it takes milliseconds
+INDEXED_S: Final = 2.0  # how long a look-up waits for what was just said; it takes milliseconds
 _PLACE: Final = re.compile(r"([a-z][a-z0-9]{1,15})/(0|[1-9][0-9]{0,14})", re.ASCII)
 
 

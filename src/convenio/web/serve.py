@@ -29,7 +29,8 @@ def command(directory: Path, port: int, host: str = "") -> list[str]:
 
     host: the one name they answer to; empty: the party's domain, as the node's configuration says.
     """
-    line = [sys.executable, "-m", "convenio.web.serve", str(directory), str(port)]
+    # -P: what lies in the folder somebody stands in is not imported in place of a library.
+    line = [sys.executable, "-P", "-m", "convenio.web.serve", str(directory), str(port)]
     line += ["--host", host] if host else []
     return [*line, "--parent", str(os.getpid())]
 

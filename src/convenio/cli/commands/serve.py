@@ -78,5 +78,6 @@ def _pages(directory: Path, port: int) -> list[str]:
     """The command line of the pages' process, which ends when this one does; nothing for port 0."""
     if not port:
         return []
-    line = [sys.executable, "-m", "convenio.web.serve", str(directory), str(port)]
+    # -P: what lies in the folder somebody stands in is not imported in place of a library.
+    line = [sys.executable, "-P", "-m", "convenio.web.serve", str(directory), str(port)]
     return [*line, "--parent", str(os.getpid())]

@@ -167,7 +167,7 @@ class Finale:
         words = self._teller.shell.words
         why = next((reason(each, words) for each in report.failed), "")
         heading, _ = verdict(report.grade, words)
-        self._check(what, report.grade is wanted, f"{heading}: {why}" if why else f"{heading}.")
+        self._check(what, report.grade is wanted, f"{heading}. {why}" if why else f"{heading}.")
 
     def _reason(self, code: str, parameters: Mapping[str, object]) -> str:
         known = HAPPENED.get(code)

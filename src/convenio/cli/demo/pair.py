@@ -122,7 +122,7 @@ class Pair:
                  is in its log file.
         """
         log = self.directory / f"{party}.log"
-        command = [sys.executable, "-m", "convenio.cli.main", "serve", str(self.node(party))]
+        command = [sys.executable, "-P", "-m", "convenio.cli.main", "serve", str(self.node(party))]
         command += ["--json", "--passphrase-file", str(self.phrase_file())]
         with log.open("ab") as errors:
             process = subprocess.Popen(  # noqa: S603 - our own program
