@@ -92,6 +92,12 @@ def test_damage_on_the_disk_is_found(stopped: Two) -> None:
     assert do.run("fsck", "mx").code == 0
 
 
+def test_what_is_in_the_way_of_a_node_is_said_before_passphrases_are_asked(stopped: Two) -> None:
+    bare = Commands(stopped.do.folder, {"CONVENIO_PASSPHRASE_FILE": ""})
+    words = ("--party", "mx", "--name", "Mexico", "--url", "http://127.0.0.1:1")
+    assert bare.refused("init", "mx", *words) == (7, "init.exists")
+
+
 def test_passphrases_are_typed_twice_and_unseen(tmp_path: Path) -> None:
     environ = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH") if key in os.environ}
     ours, theirs = pty.openpty()

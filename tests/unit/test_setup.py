@@ -116,7 +116,7 @@ def test_a_file_in_the_place_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_place_nobody_may_write_to_is_an_error_of_ours(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert code_of(lambda: make(tmp_path / "file" / "mx")) == "store.io"
+    assert code_of(lambda: make(tmp_path / "file" / "mx")) == "file.io"
 
 
 @pytest.mark.parametrize(

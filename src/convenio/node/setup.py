@@ -66,12 +66,11 @@ def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
     """A complete node lies in `directory`, with its root keys in `roots/`, to be carried away.
 
     Raises:  ConflictError: init.exists · MalformedError: trust.* · config.bad_value, naming what is
-             not well-formed · RefusedError: people.name · UnavailableError: store.*.
+             not well-formed · RefusedError: people.name · UnavailableError: store.* · file.io.
     """
     directory = directory.resolve()
-    with os_errors():
-        if directory.exists() and not _is_empty_folder(directory):
-            raise ConflictError("init.exists", directory=str(directory))
+    require_room(directory)
+    with os_errors(directory):
         unfinished = directory.with_name(f".{directory.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True, mode=0o700)
@@ -83,6 +82,13 @@ def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
             raise
         sync_folder(directory.parent)
     return card
+
+
+def require_room(directory: Path) -> None:
+    """Raises:  ConflictError: init.exists, something is there · UnavailableError: file.io."""
+    with os_errors(directory):
+        if directory.exists() and not _is_empty_folder(directory):
+            raise ConflictError("init.exists", directory=str(directory))
 
 
 def _is_empty_folder(path: Path) -> bool:

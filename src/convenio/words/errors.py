@@ -19,7 +19,7 @@ from convenio.core.errors import (
     UnverifiedError,
 )
 
-_UNKNOWN: Final = "Something failed that has no sentence yet ({code})."
+_UNKNOWN: Final = "Something failed for which there are no words yet ({code})."
 
 
 def sentences(error: ConvenioError) -> tuple[str, str]:
@@ -258,7 +258,7 @@ HAPPENED: Final[dict[str, str]] = {
     "peer.tls_pin": "The partner's node shows another certificate than the one agreed on.",
     "peer.too_long": "The partner's answer is longer than {max_bytes} bytes.",
     "peer.unsigned": "The partner's answer is not signed (status {status}).",
-    "people.exists": "There is already somebody called {person}.",
+    "people.exists": "There is already somebody called “{person}”.",
     "people.last_keeper": "{person} is the last keeper of this node.",
     "people.name": (
         "“{person}” is not a name that can be used here: letters a to z, digits and hyphens."
@@ -292,7 +292,7 @@ HAPPENED: Final[dict[str, str]] = {
     "receipt.not_yet": "{party} has not countersigned {record} yet.",
     "receipt.which_party": "There are several partners: {parties}.",
     "record.act": "What the record says of the act (“act”) is not of the form it must have.",
-    "record.ambiguous": "{record} fits more than one record.",
+    "record.ambiguous": "“{record}” fits more than one record.",
     "record.at": "What the record says of the time (“at”) is not of the form it must have.",
     "record.bodies": (
         "What the record says of its contents (“bodies”) is not of the form it must have."
@@ -331,7 +331,7 @@ HAPPENED: Final[dict[str, str]] = {
     "say.empty": "There is nothing to say: the content is empty or was not named.",
     "say.no_receipt": "After {seconds} seconds there is no receipt for {record} yet.",
     "say.no_recipient": "A sealed content needs somebody it is sealed to.",
-    "say.type": "The charter does not allow records of the type {type}.",
+    "say.type": "The charter does not allow records of the type “{type}”.",
     "say.which_desk": "{person} sits at several desks or at none.",
     "seal.blob": "The stored content is not the one the record names.",
     "seal.commitment": "The content is not what the record commits to.",
@@ -343,7 +343,7 @@ HAPPENED: Final[dict[str, str]] = {
     "seal.readers": "A content can be sealed to 1 to {max} desks.",
     "seal.salt": "The salt of a content is not 32 bytes.",
     "serve.address": "The node cannot listen at {host}, port {port}.",
-    "serve.failed": "The node's door to its partners did not open.",
+    "serve.failed": "The node could not begin to listen to its partners.",
     "serve.tls": "The node's certificate or its key cannot be used.",
     "signin.ended": "This session is over.",
     "signin.link": "This sign-in link is not valid, was used, or is too old.",
@@ -361,7 +361,7 @@ HAPPENED: Final[dict[str, str]] = {
     "store.exists": "There is already a database here.",
     "store.foreign": "This file is not a database of ours.",
     "store.gap": "Entries are missing before these; the next one needed is {next}.",
-    "store.io": "The disk could not be read or written.",
+    "store.io": "The disk of this node could not be read or written.",
     "store.locked": "Another process is using this node's database.",
     "store.moved": "The log has grown in the meantime; it now has {size} entries.",
     "store.not_pending": "No checkpoint of {size} entries is waiting.",

@@ -14,7 +14,7 @@ from convenio.cli.phrases import new_passphrase
 from convenio.cli.shell import Shell
 from convenio.core.errors import MalformedError
 from convenio.core.trust import Card, Text
-from convenio.node.setup import CARD, ROOTS, Setup, make_node
+from convenio.node.setup import CARD, ROOTS, Setup, make_node, require_room
 from convenio.node.wiring import system_clock, system_random
 from convenio.words import N_
 from convenio.words.errors import sentences
@@ -102,6 +102,7 @@ def command(
     passphrase_file: Path | None,
     root_passphrase_file: Path | None,
 ) -> None:
+    require_room(directory)  # before anybody has typed two passphrases twice
     needed, made = _roots(shell, roots)
     at, there = _place(shell, url)
     setup = Setup(
