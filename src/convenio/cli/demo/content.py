@@ -116,8 +116,8 @@ GOALS: Final[tuple[tuple[str, Text, Text], ...]] = (
         Text(
             "Fewer people harmed by drugs: prevention, treatment, recovery, other answers than "
             "jail.",
-            "Menos daño por drogas: prevención, tratamiento, recuperación y otras respuestas "
-            "que la cárcel.",
+            "Menos daño por drogas: prevención, tratamiento, recuperación y respuestas distintas "
+            "de la cárcel.",
         ),
     ),
     (
