@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ from convenio.words import Words
 
 Answer = dict[str, Any]
 Progress = Callable[[int, int], None]
+_BETWEEN: Final = 3  # columns of a table, in characters
 _AFTER_S: Final = 1.0  # what is done sooner shows no progress
 # What a partner wrote must not move our cursor, ring our bell or turn our text around.
 _CONTROL: Final = re.compile(
@@ -57,19 +59,26 @@ class Shell:
             click.echo(printable(text), err=True)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table as wide as the terminal; as wide as it needs when it goes to a file."""
+        """A table as wide as the terminal; as wide as it needs when it goes to a file.
+
+        No word is broken, so that an address or a path can be copied, even if the table is then
+        wider than the terminal.
+        """
         from rich import box, console, table, text  # noqa: PLC0415 - a fifth of a second
 
         shown = table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for heading in headings:
-            shown.add_column(text.Text(heading), overflow="fold")
-        for row in rows:
-            shown.add_row(*(text.Text(printable(cell)) for cell in row))
+        cells = [[printable(cell) for cell in row] for row in rows]
+        room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
+        widths = _widths(list(zip(headings, *cells, strict=True)), room)
+        for heading, width in zip(headings, widths, strict=True):
+            shown.add_column(text.Text(heading), overflow="fold", width=width)
+        for row in cells:
+            shown.add_row(*map(text.Text, row))
         # Printed by Click as all else: Rich would end the process when a reader goes away.
         seen, on_screen = io.StringIO(), sys.stdout.isatty()
         console.Console(
             file=seen,
-            width=None if on_screen else 1000,
+            width=sum(widths) + _BETWEEN * len(widths),
             force_terminal=on_screen,
             highlight=False,
             emoji=False,
@@ -98,6 +107,17 @@ class Shell:
         finally:
             timer.cancel()
             sign.close()
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """How wide each column is: as its text, narrower while all do not fit into `room`, and never
+    narrower than its longest word."""
+    wide = [max(len(line) for cell in c for line in cell.split("\n")) for c in columns]
+    least = [max(len(word) for cell in c for word in cell.split() or [""]) for c in columns]
+    while sum(wide) + _BETWEEN * len(wide) > room and wide != least:
+        slack = [width - word for width, word in zip(wide, least, strict=True)]
+        wide[slack.index(max(slack))] -= 1
+    return wide
 
 
 class _Sign:
