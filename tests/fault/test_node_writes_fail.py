@@ -229,7 +229,7 @@ def test_a_database_somebody_else_holds_is_said_to_be_locked_and_then_free(tmp_p
             with pytest.raises(UnavailableError) as caught:
                 mx.say(b"words")
             assert caught.value.code == "store.locked"
-            assert list(mx.node.blobs.names()) == []
+            assert list(mx.shelf().names()) == []
             other.execute("ROLLBACK")
         mx.say(b"words")
         assert (mx.size(), mx.node.healthy()) == (2, True)
