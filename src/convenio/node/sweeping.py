@@ -9,7 +9,7 @@ lacking when that is folded, said to lack, and sent again: docs/spec/sync.md.
 from __future__ import annotations
 
 import logging
-import threading
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Final
 
@@ -36,7 +36,7 @@ class Sweeping:
         store: LogStore,
         blobs: BlobStore,
         index: Index,
-        taking_in: threading.Lock,
+        taking_in: AbstractContextManager[object],
         clock: Clock,
         limits: Limits,
     ) -> None:
