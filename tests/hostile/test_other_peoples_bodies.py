@@ -376,14 +376,31 @@ def test_a_body_whose_entry_waits_for_another_log_is_kept(tmp_path: Path) -> Non
         assert not mx.shelf("us").has(junk)
 
 
-def test_nothing_is_swept_from_a_frozen_channel(tmp_path: Path) -> None:
+def test_a_frozen_channel_is_neither_swept_nor_littered(tmp_path: Path) -> None:
     with world(tmp_path, ("gt", "mx", "us")) as made:
         _, mx, us = made.homes
-        junk = litter(us, mx)
+        junk, late = litter(us, mx), os.urandom(300)
+        folded(made, mx, us, cite(us, sealed(us, blob_of(late), 300, "mx:liaison")))
         mx.node.local.freeze(mx.channel.ch, int(made.clock()))
         mx.node.refresh()
         wait_and_sweep(made, 30)
         assert mx.shelf("us").has(junk)
+        with pytest.raises(RefusedError) as caught:
+            litter(us, mx)
+        assert caught.value.parameters["reason"] == "blob.not_cited"
+        assert mx.shelf("us").has(litter(us, mx, late)), "what was spoken of before may still come"
+
+
+def test_a_disk_that_cannot_be_read_stops_the_sweep_and_not_the_node(three: World) -> None:
+    _, mx, us = three.homes
+    junk = litter(us, mx)
+    bad = mx.path / "blobs" / mx.channel.ch / "us" / ("00" if junk[:2] == "ff" else "ff")
+    bad.write_bytes(b"no folder")
+    wait_and_sweep(three, 8)
+    assert (mx.shelf("us").has(junk), mx.node.healthy()) == (True, True)
+    bad.unlink()
+    wait_and_sweep(three, 0)
+    assert not mx.shelf("us").has(junk), "tried again at the next tick, not the next day"
 
 
 class Door:

@@ -189,8 +189,8 @@ class Partnering:
     def blob_write(self, who: Ed25519Verifier, blob: BlobRef, chunk: Chunk) -> int | None:
         """Small bodies may come before their entry; large ones only once an entry cites them.
 
-        All of it is between the caller and its own shelf: what others brought, and what they say,
-        is not looked at.
+        In a frozen channel no new entry counts, so no body may come before one. All of it is
+        between the caller and its own shelf: what others brought, or cite, is not looked at.
         """
         charter, total = self._charter(blob.ch), chunk.total
         party = _party(who, charter) if charter else None
@@ -202,7 +202,8 @@ class Partnering:
             return total
         if total > self._limits.max_body_bytes:
             raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
-        if total > self._limits.small_body_bytes and not any(self._citing(log, blob.c)):
+        unasked = total <= self._limits.small_body_bytes and not log.channel.frozen_at
+        if not unasked and not any(self._citing(log, blob.c)):
             raise RefusedError("blob.not_cited")
         self._quotas.count(log, len(chunk.content), int(self._clock()))
         held = shelf.stage_write(blob.c, chunk.offset, chunk.content, total)

@@ -54,8 +54,8 @@ class Sweeping:
             self._blobs.sweep(self._limits.upload_idle_s)
             now = self._clock()
             if self._looked_at is None or not 0 <= now - self._looked_at < LOOK_EVERY_S:
-                self._looked_at = now
                 self._sweep_uncited()
+                self._looked_at = now
         except ConvenioError as error:
             _log.error("sweep_failed", extra={"code": error.code})
 
