@@ -18,7 +18,7 @@ from convenio.api.partner import PartnerApiConfig, partner_app
 from convenio.api.serve import PartnerServer, Tls, serve_partner
 from convenio.core.errors import UnavailableError
 from convenio.node import setup
-from convenio.node.commands import dispatcher
+from convenio.node.commands import LASTING, dispatcher
 from convenio.node.control import ControlServer
 from convenio.node.wiring import Directory, Node
 
@@ -61,7 +61,7 @@ def _serve(
 ) -> None:
     """(1) partners can reach us · (2) our own people can · (3) our words go out · (4) pages."""
     partners = _partner_server(node)  # (1)
-    control = ControlServer(node.path, dispatcher(node))  # (2)
+    control = ControlServer(node.path, dispatcher(node), LASTING)  # (2)
     web: subprocess.Popen[bytes] | None = None
     try:
         node.start(feeding=True)  # (3)

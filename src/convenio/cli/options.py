@@ -85,6 +85,19 @@ def acting_keeper(function: Function) -> Function:
     )(function)
 
 
+def looking(function: Function) -> Function:
+    """`--as PERSON`, as `person`: for what keepers look at, and others as far as they may."""
+    return click.option(
+        "--as",
+        "person",
+        metavar=N_("PERSON"),
+        default="keeper",
+        show_default=True,
+        envvar=["CONVENIO_AS", "CONVENIO_KEEPER"],
+        help=N_("Who looks; shown is what this person may see."),
+    )(function)
+
+
 def in_channel(function: Function) -> Function:
     """`--channel NAME`, as `channel`."""
     return click.option(

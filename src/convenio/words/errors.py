@@ -131,6 +131,7 @@ HAPPENED: Final[dict[str, str]] = {
     "config.no_node": "There is no node in {directory}.",
     "config.toml": "The settings file is not valid TOML.",
     "config.unknown_key": "There is no setting called {key}.",
+    "control.busy": "Too many commands that may last are running on this node already ({max}).",
     "control.fault": "The node could not make sense of the request ({kind}).",
     "control.lost": "The node went away before it answered; whether it acted is not known.",
     "control.no_node": "No node is running in this directory.",
@@ -516,6 +517,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Nothing was made there. Check the directory, or make a node with “convenio init”.": (
         "config.no_node",
+    ),
+    "Nothing was begun, and what was said before is delivered all the same. Try again later.": (
+        "control.busy",
     ),
     "Start the node and give the same command again: nothing is said twice.": ("control.lost",),
     "Nothing is lost. Start it with “convenio serve”.": ("control.no_node",),

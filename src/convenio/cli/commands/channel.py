@@ -13,7 +13,7 @@ from convenio.cli.command import Group, examples
 from convenio.cli.command import command as declare
 from convenio.cli.files import DASH, OUTPUT, output
 from convenio.cli.link import Link
-from convenio.cli.options import EXISTING, acting_keeper, on_node, root_keys
+from convenio.cli.options import EXISTING, acting_keeper, looking, on_node, root_keys
 from convenio.cli.phrases import passphrase
 from convenio.cli.shell import Answer, Shell
 from convenio.core.errors import QuorumError, UnavailableError
@@ -179,20 +179,23 @@ def confirm(
 @on_node
 @click.argument("channel", metavar=N_("CHANNEL"))
 @click.option("-o", "--output", "target", type=OUTPUT, metavar=N_("FILE"), help=_CHARTER_OUT)
-def show(shell: Shell, link: Link, channel: str, target: Path | None) -> None:
+@looking
+def show(shell: Shell, link: Link, channel: str, target: Path | None, person: str) -> None:
+    args = {"as": person, "channel": channel}
     if target is None:
-        answer = link.call("channel.show", {"channel": channel})
+        answer = link.call("channel.show", args)
     else:
         with output(target) as file:
-            answer = link.call("channel.show", {"channel": channel}, [file.fileno()])
+            answer = link.call("channel.show", args, [file.fileno()])
     if target != DASH:
         shell.answer(answer, lambda: _render(shell, link, answer))
 
 
 @declare("list", help=N_("The channels of this node."), example="convenio channel list mx")
 @on_node
-def list_(shell: Shell, link: Link) -> None:
-    answer = link.call("channel.list", {})
+@looking
+def list_(shell: Shell, link: Link, person: str) -> None:
+    answer = link.call("channel.list", {"as": person})
     rows = [
         [
             c["name"],

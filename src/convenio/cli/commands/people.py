@@ -7,7 +7,7 @@ import click
 from convenio.cli.command import Group, examples
 from convenio.cli.command import command as declare
 from convenio.cli.link import Link
-from convenio.cli.options import acting_keeper, on_node
+from convenio.cli.options import acting_keeper, looking, on_node
 from convenio.cli.shell import Answer, Shell
 from convenio.core.errors import UnavailableError
 from convenio.node.config import read_config
@@ -84,8 +84,9 @@ def disable(shell: Shell, link: Link, name: str, person: str) -> None:
 
 @declare("list", help=N_("The people of this node."), example="convenio people list mx")
 @on_node
-def list_(shell: Shell, link: Link) -> None:
-    answer = link.call("people.list", {})
+@looking
+def list_(shell: Shell, link: Link, person: str) -> None:
+    answer = link.call("people.list", {"as": person})
     shell.answer(answer, lambda: _table(shell, answer["people"]))
 
 

@@ -13,10 +13,13 @@ from convenio.node.commands.args import (
     number_of,
     opened,
     text_of,
+    viewer_of,
 )
+from convenio.node.commands.doors import enters, governs, looks_at_channel
 from convenio.node.control import Answer, Progress
 from convenio.node.keys import open_root
 from convenio.node.local import Channel
+from convenio.node.viewing import may_look_at
 from convenio.node.wiring import Node
 
 
@@ -52,8 +55,11 @@ def channel_json(channel: Channel) -> Answer:
     }
 
 
-def _channels(node: Node, _args: Args, _files: list[int], _progress: Progress) -> Answer:
-    return {"channels": [channel_json(channel) for channel in node.registry.channels()]}
+def _channels(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    """The channels this person may look at."""
+    person = viewer_of(node, args)
+    shown = [each for each in node.registry.channels() if may_look_at(person, each)]
+    return {"channels": [channel_json(channel) for channel in shown]}
 
 
 def _channel_show(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
@@ -121,10 +127,10 @@ def _route(node: Node, args: Args, _files: list[int], _progress: Progress) -> An
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "channel.list": _channels,
-    "channel.show": _channel_show,
-    "channel.propose": _propose,
-    "channel.accept": _accept,
-    "channel.confirm": _confirm,
-    "channel.route": _route,
+    "channel.list": Command(enters, _channels),
+    "channel.show": Command(looks_at_channel, _channel_show),
+    "channel.propose": Command(governs, _propose),
+    "channel.accept": Command(governs, _accept),
+    "channel.confirm": Command(governs, _confirm),
+    "channel.route": Command(governs, _route),
 }
