@@ -12,7 +12,7 @@ import click
 
 from convenio.cli.link import Link
 from convenio.cli.phrases import passphrase
-from convenio.cli.shell import Shell
+from convenio.cli.shell import Shell, say_set_aside
 from convenio.words import N_
 
 Function = Callable[..., Any]
@@ -31,7 +31,11 @@ def on_node(function: Function) -> Function:
     ) -> Any:
         shell: Shell = context.obj
         prompt = shell.text("Passphrase of the node in {directory}", directory=directory)
-        link = Link(directory, lambda: passphrase(shell, passphrase_file, prompt, PASSPHRASE_FILE))
+        link = Link(
+            directory,
+            lambda: passphrase(shell, passphrase_file, prompt, PASSPHRASE_FILE),
+            lambda names: say_set_aside(shell, names),
+        )
         context.call_on_close(link.close)
         return context.invoke(function, shell, link, **rest)
 

@@ -79,6 +79,10 @@ class _Channel:
     clocks: dict[Place, bytes] = field(default_factory=dict)
 
 
+def _nobody() -> None:
+    pass
+
+
 class Folding:
     """Keeps every channel folded until `stop`."""
 
@@ -110,10 +114,20 @@ class Folding:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="folding", daemon=True)
 
-    def start(self) -> None:
-        """Fold what is held already, then go on in a thread."""
-        for channel in self._foldable():
-            self._fold_new(channel.ch)
+    def start(self, progress: Callable[[int, int], None]) -> None:
+        """Fold and index what is held already, then go on in a thread.
+
+        progress: (entries done, entries in all), after each batch.
+        """
+        channels = self._foldable()
+        logs = [log for channel in channels for log in self._registry.logs(channel.ch)]
+        total = sum(self._store.head(log.origin).size for log in logs)
+
+        def told() -> None:
+            progress(sum(sum(self.cut(each.ch).values()) for each in channels), total)
+
+        for channel in channels:
+            self._fold_new(channel.ch, told)
         self._thread.start()
         self._wake.set()
 
@@ -258,7 +272,7 @@ class Folding:
 
     # --- folding ---
 
-    def _fold_new(self, ch: str) -> None:
+    def _fold_new(self, ch: str, told: Callable[[], None] = _nobody) -> None:
         """Feed the fold until nothing is new. Logs take turns: each may wait for others."""
         state = self._state(ch)
         self._take_in(state)  # what an error kept from being indexed the last time
@@ -269,6 +283,7 @@ class Folding:
                 if self._feed_batch(state, log):
                     moved = True
                     self._take_in(state)
+                    told()
                     if not log.own:
                         self._folded(log)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from convenio.core.decide import Person, Role
-from convenio.core.errors import ConflictError, RefusedError
+from convenio.core.errors import ConflictError, RefusedError, UnavailableError
 from convenio.core.record import PartyId
 from convenio.core.trust import SignedCharter, parse_charter
-from convenio.store.database import Database
+from convenio.store.database import Database, shape_of
 
 _SCRIPT: Final = """
 CREATE TABLE people (
@@ -85,7 +85,12 @@ class LocalStore:
 
     @classmethod
     def open(cls, path: Path, party: str) -> LocalStore:
-        return cls(Database.open(path, VERSION, kind=KIND), party)
+        """Raises:  UnavailableError: store.*; of a damaged file nothing is believed."""
+        database = Database.open(path, VERSION, kind=KIND, quick_check=True)
+        if database.tables() != shape_of(_SCRIPT):
+            database.close()
+            raise UnavailableError("store.corrupt")
+        return cls(database, party)
 
     def close(self) -> None:
         self._database.close()

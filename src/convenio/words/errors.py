@@ -218,6 +218,7 @@ HAPPENED: Final[dict[str, str]] = {
     "mirrorwire.proof_too_long": "A proof in the upload has more than {max_hashes} hashes.",
     "mirrorwire.size": "The size in the mirror's answer is not a number we accept.",
     "mirrorwire.too_long": "The request is longer than {max_bytes} bytes.",
+    "node.damaged": "The file {file} is damaged, or is not a file of this node ({why}).",
     "node.failed": "A part of the node stopped working, so the node stopped as a whole.",
     "node.fault": "Something unexpected failed inside the node ({kind}).",
     "node.incomplete": "The file {file} of this node is missing or cannot be read.",
@@ -592,6 +593,10 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "The node did not start and nothing changed. Put the file back, or see who may read it.": (
         "node.incomplete",
+    ),
+    "The node did not start and nothing changed. Copy the whole directory away as it is, then put "
+    "the file back from the newest backup. What partners have countersigned, they still hold.": (
+        "node.damaged",
     ),
     "Nothing changed. Use the node that runs, or stop it first.": ("node.running",),
     "Everything accepted until now is kept. Give the command again when the node is running.": (
