@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -262,9 +262,9 @@ class LyingService:
 
     # --- PartnerService ---
 
-    def node_key(self, keyid: str) -> Ed25519Verifier | None:
+    def node_keys(self, keyid: str) -> Sequence[Ed25519Verifier]:
         key = self.liar.home.node.card.node_verifier()
-        return key if keyid_of(key) == keyid else None
+        return [key] if keyid_of(key) == keyid else []
 
     def healthy(self) -> bool:
         return True

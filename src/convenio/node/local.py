@@ -179,6 +179,12 @@ class LocalStore:
         with self._database.write() as db:
             db.execute("INSERT OR REPLACE INTO routes VALUES (?, ?, ?)", (ch, party, url))
 
+    def drop_route(self, ch: str, party: str) -> bool:
+        """Reach a member where its roster says; False if that was so already."""
+        with self._database.write() as db:
+            sql = "DELETE FROM routes WHERE ch = ? AND party = ?"
+            return db.execute(sql, (ch, party)).rowcount > 0
+
     def routes(self) -> dict[tuple[str, str], str]:
         rows = self._read("SELECT ch, party, url FROM routes")
         return {(row[0], row[1]): row[2] for row in rows}

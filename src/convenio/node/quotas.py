@@ -1,9 +1,9 @@
 """What each member has sent us today, against what the charter allows; a restart forgets nothing.
 
 Counted in memory, for each log and day (UTC). The node's own `counts.db` holds for each a number
-not below what was counted: it is raised by a 256th of the quota at a time, before what it covers is let
-in, and set right at the end. So a day costs some hundred small writes however much comes, and a
-node that is killed counts at most a 256th too much, never less.
+not below what was counted: it is raised by a 256th of the quota at a time, before what it covers is
+let in, and set right at the end. So a day costs some hundred small writes however much comes, and
+a node that is killed counts at most a 256th too much, never less.
 """
 
 from __future__ import annotations

@@ -220,8 +220,8 @@ class Node:
             scratch=scratch,
         )
         desks = {desk.alias: desk.id for desk in self.keys.desks}
-        self.people = People(self.local, desks)
         self.signins = SignIns(self.local, clock, system_random)
+        self.people = People(self.local, desks, self.signins.forget)
         self.outbox = Outbox(self.registry, self._feed)
         self.channels = Channels(self.local, self.card, clock, system_random, self.refresh)
 

@@ -107,9 +107,12 @@ HAPPENED: Final[dict[str, str]] = {
     "channel.frozen": "The channel {channel} is frozen: a party has signed two histories.",
     "channel.incomplete": "Not all parties have signed the charter of {channel} yet.",
     "channel.name_taken": "Another channel here is already called {channel}.",
+    "channel.no_route": "No other address was given here for {party} in {channel}.",
     "channel.nonce_taken": "Another channel here already uses the logs that this charter names.",
     "channel.not_ours": "The charter of {channel} does not name this node's party.",
     "channel.other_card": "The charter of {channel} holds a card of ours that is not this node's.",
+    "channel.other_roots": "The charter gives {party} other root keys than {channel}, which is "
+    "confirmed.",
     "channel.roots": "Of {needed} root keys needed, {given} were given.",
     "channel.unconfirmed": (
         "The fingerprint of the channel {channel} has not been confirmed on this node."
@@ -492,6 +495,10 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "channel.not_ours",
         "channel.other_card",
     ),
+    "Nothing was signed or kept. Somebody may have exchanged the keys: call a person you know at "
+    "that party, on a number you had before. Only if they say so, give “--other-roots” with its "
+    "name.": ("channel.other_roots",),
+    "Nothing changed: it is reached where its card says.": ("channel.no_route",),
     "Nothing was sent. Compare the fingerprint by voice, then give “channel confirm”.": (
         "channel.unconfirmed",
     ),

@@ -25,6 +25,17 @@ _CARDS = N_("The card of another member. Can be given several times.")
 _CHARTER_OUT = N_("Write the charter there, to be given to the others; - is standard output.")
 
 
+_other_roots = click.option(
+    "--other-roots",
+    multiple=True,
+    metavar=N_("PARTY"),
+    help=N_(
+        "This party has told you by voice that it has new root keys: other ones than in a channel "
+        "that is confirmed here. Can be given several times."
+    ),
+)
+
+
 @click.group(
     "channel",
     cls=Group,
@@ -78,6 +89,7 @@ def command() -> None:
 @click.option(
     "-o", "--output", "target", type=OUTPUT, required=True, metavar=N_("FILE"), help=_CHARTER_OUT
 )
+@_other_roots
 @root_keys
 @acting_keeper
 def propose(
@@ -90,6 +102,7 @@ def propose(
     access: str,
     purpose: str,
     target: Path,
+    other_roots: tuple[str, ...],
     root: tuple[Path, ...],
     root_passphrase_file: Path | None,
     person: str,
@@ -103,6 +116,7 @@ def propose(
         "access": access,
         "purpose": purpose,
         "cards": len(cards),
+        "other_roots": list(other_roots),
         "root_passphrase": _root_phrase(shell, root_passphrase_file),
     }
     answer = _with_files(shell, link, "channel.propose", args, [*cards, *_roots(link, root)])
@@ -123,6 +137,7 @@ def propose(
 @on_node
 @click.argument("charter", metavar=N_("CHARTER"), type=EXISTING)
 @click.option("-o", "--output", "target", type=OUTPUT, metavar=N_("FILE"), help=_CHARTER_OUT)
+@_other_roots
 @root_keys
 @acting_keeper
 def accept(
@@ -130,11 +145,12 @@ def accept(
     link: Link,
     charter: Path,
     target: Path | None,
+    other_roots: tuple[str, ...],
     root: tuple[Path, ...],
     root_passphrase_file: Path | None,
     person: str,
 ) -> None:
-    args: dict[str, Any] = {"as": person, "root_passphrase": ""}
+    args: dict[str, Any] = {"as": person, "root_passphrase": "", "other_roots": list(other_roots)}
     try:
         answer = _with_files(shell, link, "channel.accept", args, [charter])
     except QuorumError as error:
@@ -239,7 +255,24 @@ def route(shell: Shell, link: Link, channel: str, party: str, url: str, person: 
     shell.answer(answer, lambda: shell.line(done))
 
 
-for each in (propose, accept, confirm, show, list_, route):
+@declare(
+    "unroute",
+    help=N_("Reach a member where its card says again, in place of another address."),
+    example="convenio channel unroute mx framework us",
+)
+@on_node
+@click.argument("channel", metavar=N_("CHANNEL"))
+@click.argument("party", metavar=N_("PARTY"))
+@acting_keeper
+def unroute(shell: Shell, link: Link, channel: str, party: str, person: str) -> None:
+    args = {"as": person, "channel": channel, "party": party}
+    answer = link.call("channel.unroute", args)
+    url = next(each["url"] for each in answer["parties"] if each["party"] == party)
+    done = shell.text("{party} is reached at {url} from now on.", party=party, url=url)
+    shell.answer(answer, lambda: shell.line(done))
+
+
+for each in (propose, accept, confirm, show, list_, route, unroute):
     command.add_command(each)
 
 
@@ -323,6 +356,10 @@ def _render(shell: Shell, link: Link, channel: Answer) -> None:
         shell.text("Desks"),
     ]
     shell.table(headings, rows)
+    for party, url in channel["routes"].items():
+        shell.line(
+            shell.text("{party} is reached at {url}, not as its card says.", party=party, url=url)
+        )
     _render_fingerprint(shell, link, channel)
 
 

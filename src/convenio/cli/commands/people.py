@@ -82,6 +82,18 @@ def disable(shell: Shell, link: Link, name: str, person: str) -> None:
     _show(shell, link.call("people.disable", {"as": person, "person": name}))
 
 
+@declare(
+    "enable",
+    help=N_("A disabled person may do again what their roles say, and signs in anew."),
+    example="convenio people enable mx ana",
+)
+@on_node
+@click.argument("name", metavar=N_("PERSON"))
+@acting_keeper
+def enable(shell: Shell, link: Link, name: str, person: str) -> None:
+    _show(shell, link.call("people.enable", {"as": person, "person": name}))
+
+
 @declare("list", help=N_("The people of this node."), example="convenio people list mx")
 @on_node
 @looking
@@ -110,7 +122,7 @@ def link_(shell: Shell, link: Link, name: str, person: str) -> None:
     shell.answer(value, lambda: shell.line(f"{url}\n{until}"))
 
 
-for each in (add, role, disable, link_, list_):
+for each in (add, role, disable, enable, link_, list_):
     command.add_command(each)
 
 

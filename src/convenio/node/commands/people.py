@@ -57,9 +57,15 @@ def _people_disable(node: Node, args: Args, _files: list[int], _progress: Progre
     return person_json(node, person)
 
 
+def _people_enable(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    person = node.people.enable(text_of(args, "as"), text_of(args, "person"), int(node.clock()))
+    return person_json(node, person)
+
+
 COMMANDS: Final[dict[str, Command]] = {
     "people.list": Command(audits, _people),
     "people.add": Command(governs, _people_add),
     "people.role": Command(governs, _people_role),
     "people.disable": Command(governs, _people_disable),
+    "people.enable": Command(governs, _people_enable),
 }
