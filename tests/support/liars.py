@@ -170,7 +170,8 @@ class Liar:
         )
         charter = replace(charter, **terms)
         signed = propose_charter(charter, *self.home.roots(), *self.roots)
-        self.home.node.channels.accept(KEEPER, signed.note.encode(), [])
+        # Every liar comes as the same party with new root keys, which a person must have heard of.
+        self.home.node.channels.accept(KEEPER, signed.note.encode(), [], signed.charter.members())
         return charter
 
     def as_node(self, signer: Ed25519Signer) -> Partner:

@@ -220,7 +220,7 @@ def test_whose_keyid_meets_anothers_is_known_by_its_own_key(world: Running, node
         assert world.partner(TWINS[0]).get_checkpoint(ORIGIN) == b"own\n"
         assert world.partner(TWINS[1]).get_checkpoint(ORIGIN) is None
     node.twins = {keyid_of(known): [other]}
-    with pytest.raises(UnavailableError, match="peer.stranger"):  # a stranger gets the 404
+    with pytest.raises(UnavailableError, match=r"peer\.stranger"):  # a stranger gets the 404
         world.partner(TWINS[0]).get_checkpoint(ORIGIN)
 
 
