@@ -40,6 +40,7 @@ from convenio.core.trust import (
     root_key_name,
     sign_card,
 )
+from convenio.node.channels import Channels
 from convenio.node.setup import ROOTS
 from convenio.node.speaking import Saying
 
@@ -498,3 +499,22 @@ def test_parties_whose_keyids_meet_are_told_apart_by_their_keys(tmp_path: Path) 
         ):
             assert (node.charter(who, chs[ch]) is not None) is shown
         works(made)
+
+
+def test_a_party_that_has_new_root_keys_itself_need_not_tell_itself(tmp_path: Path) -> None:
+    with world(tmp_path) as made:
+        mx, us = made.homes
+        node = mx.node
+        roots = strange_roots(node.card.domain)
+        card = replace(node.card, roots=Roots(1, (roots[0].public,)))
+        channels = Channels(node.local, card, mx.clock, lambda size: b"r" * size, node.refresh)
+        signed = channels.propose(
+            KEEPER,
+            name="renewed",
+            title=Text("Renewed", "Renovado"),
+            cards=[us.card()],
+            access="members",
+            purpose="cooperation",
+            roots=roots,
+        )
+        assert signed.missing() == ("us",)

@@ -203,10 +203,11 @@ class Channels:
         known = self._local.channels()
         if any(channel.ch == charter.ch for channel in known):
             return []
+        others = [card for card in charter.parties if card.party != self._card.party]
         changed = set()
         for channel in known:
             for old in channel.signed.charter.parties if channel.confirmed_at else ():
-                for new in charter.parties:
+                for new in others:
                     same = new.party == old.party or new.domain == old.domain
                     if same and new.roots != old.roots:
                         changed.add(new.party)
