@@ -36,8 +36,8 @@ def one_record(pair: Pair) -> float:
     start = time.perf_counter()
     args = {"as": "ana", "channel": CHANNEL, "to": ["us:liaison"], "bodies": [{}]}
     said = pair.call("mx", "say", args, (os.urandom(300),))
-    wait = {"leaf": said["leaf"], "seconds": 30, "until": "cosigned"}
-    if not pair.call("mx", "wait", wait)["done"]:
+    wait = {"as": "ana", "channel": CHANNEL, "leaf": said["leaf"], "seconds": 30}
+    if not pair.call("mx", "wait", wait | {"until": "cosigned"})["done"]:
         raise RuntimeError("no receipt in 30 s")
     return time.perf_counter() - start
 

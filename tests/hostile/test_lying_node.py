@@ -475,6 +475,26 @@ def test_junk_is_stored_cosigned_skipped_and_objected_to_once_each(liar: Liar) -
     feed_again(liar, story)
 
 
+def test_what_is_objected_to_is_in_the_past_of_the_objection(liar: Liar) -> None:
+    """First what was received, then what breaks a rule: an objection cites what its author saw."""
+    bad = junk(liar)["fold_ch"]
+    story = liar.story(liar.record(), bad, liar.record())
+    liar.feed(story)
+    wait(liar, lambda: len(objections(liar)) == 1)
+    wait(liar, lambda: "received.v1" in [header.type for header in ours(liar)])
+    assert [header.type for header in ours(liar)] == ["received.v1", "objection.v1"]
+    received, objection = ours(liar)
+    assert objection.data["leaf"] == leaf_hash(bad).hex()
+    assert received.seen[US][0] == objection.seen[US][0] == len(story)
+
+
+def test_junk_alone_is_objected_to_with_the_junk_in_the_past(liar: Liar) -> None:
+    story = liar.story(junk(liar)["fold_ch"])
+    liar.feed(story)
+    wait(liar, lambda: len(objections(liar)) == 1)
+    assert [header.seen[US][0] for header in ours(liar)] == [len(story)]
+
+
 def feed_again(liar: Liar, story: Story) -> None:
     """After a restart of the folding nothing is objected to again."""
     before = objections(liar)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -170,7 +170,8 @@ class Liar:
         )
         charter = replace(charter, **terms)
         signed = propose_charter(charter, *self.home.roots(), *self.roots)
-        self.home.node.channels.accept(KEEPER, signed.note.encode(), [])
+        # Every liar comes as the same party with new root keys, which a person must have heard of.
+        self.home.node.channels.accept(KEEPER, signed.note.encode(), [], signed.charter.members())
         return charter
 
     def as_node(self, signer: Ed25519Signer) -> Partner:
@@ -262,9 +263,9 @@ class LyingService:
 
     # --- PartnerService ---
 
-    def node_key(self, keyid: str) -> Ed25519Verifier | None:
+    def node_keys(self, keyid: str) -> Sequence[Ed25519Verifier]:
         key = self.liar.home.node.card.node_verifier()
-        return key if keyid_of(key) == keyid else None
+        return [key] if keyid_of(key) == keyid else []
 
     def healthy(self) -> bool:
         return True

@@ -16,7 +16,7 @@ from typing import Any, Final
 from convenio.api.partner import PartnerApiConfig, partner_app
 from convenio.api.serve import PartnerServer, serve_partner
 from convenio.core.trust import Text, fingerprint
-from convenio.node.commands import dispatcher
+from convenio.node.commands import LASTING, dispatcher
 from convenio.node.control import ControlClient, ControlServer
 from convenio.node.keys import open_root
 from convenio.node.records import State
@@ -70,7 +70,7 @@ class Running:
         )
         app = partner_app(node.partnering, config)
         self.partners = serve_partner(app, "127.0.0.1", self.port)
-        self.control = ControlServer(self.path, dispatcher(node))
+        self.control = ControlServer(self.path, dispatcher(node), LASTING)
         node.start(feeding=True)
 
     def stop(self) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from convenio.api.partner import PartnerApiConfig, partner_app
@@ -33,6 +33,11 @@ NOW = 1_800_000_000
 MX = Ed25519Signer("mx.localhost/node", b"m" * 32)
 US = Ed25519Signer("us.localhost/node", b"u" * 32)
 EVE = Ed25519Signer("eve.localhost/node", b"e" * 32)
+# Two keys with one keyid, found among the first 60,180: four bytes are soon met again.
+TWINS = [
+    Ed25519Signer("us.localhost/node", hashlib.sha256(b"twin %d" % number).digest())
+    for number in (14_767, 60_179)
+]
 CH = "c" * 64
 LINE = "— mx.localhost/mirror ".encode() + b"AAAAAAAAAAAA\n"
 SHORT = Limits(connect_s=2, silence_s=0.3, read_s=0.6, write_s=1.2)
@@ -52,6 +57,7 @@ class FakeNode:
 
     known: dict[str, Ed25519Verifier] = field(default_factory=lambda: {keyid_of(US): US.verifier()})
     members: set[Ed25519Verifier] = field(default_factory=lambda: {US.verifier()})
+    twins: dict[str, list[Ed25519Verifier]] = field(default_factory=dict)
     checkpoints: dict[LogRef, bytes] = field(default_factory=dict)
     tiles: dict[tuple[LogRef, int | str, int, int], bytes] = field(default_factory=dict)
     charters: dict[str, bytes] = field(default_factory=dict)
@@ -71,8 +77,9 @@ class FakeNode:
             raise self.error
         return who in self.members or name in self.public
 
-    def node_key(self, keyid: str) -> Ed25519Verifier | None:
-        return self.known.get(keyid)
+    def node_keys(self, keyid: str) -> Sequence[Ed25519Verifier]:
+        found = self.known.get(keyid)
+        return [*([found] if found else []), *self.twins.get(keyid, [])]
 
     def healthy(self) -> bool:
         return self.is_healthy

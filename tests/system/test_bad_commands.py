@@ -76,6 +76,19 @@ REFUSED: Final = {
         "people.name",
     ),
     "the last keeper": (("people", "disable", "mx", "keeper"), 4, "people.last_keeper"),
+    "somebody back who was never here": (("people", "enable", "mx", "eve"), 4, "people.unknown"),
+    "an officer who looks at people": (("people", "list", "mx", "--as", "ana"), 4, "decide.role"),
+    "an officer who exports": (("export", "mx", "--as", "ana"), 4, "decide.role"),
+    "a clerk of another channel's": (
+        ("channel", "show", "mx", "elsewhere", "--as", "ana"),
+        4,
+        "channel.unknown",
+    ),
+    "a way back that was never left": (
+        ("channel", "unroute", "mx", CHANNEL, "us"),
+        4,
+        "channel.no_route",
+    ),
     "another fingerprint": (
         ("channel", "confirm", "mx", CHANNEL, "12345 " * 12),
         4,

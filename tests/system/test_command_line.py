@@ -173,3 +173,23 @@ def until_said(do: Commands, before: int) -> None:
         if do.json("status", "mx")["channels"][0]["members"][0]["entries"] > before:
             return
     raise AssertionError("nothing was said")
+
+
+def test_what_a_keeper_did_can_be_taken_back(running: Two) -> None:
+    do = running.do
+    url = do.json("card", "us")["url"]
+    do.ok("channel", "route", "mx", CHANNEL, "us", "http://127.0.0.1:9")
+    assert do.json("channel", "show", "mx", CHANNEL)["routes"] == {"us": "http://127.0.0.1:9"}
+    assert "not as its card says" in do.ok("channel", "show", "mx", CHANNEL)
+    assert "no donde dice su ficha" in do.ok("channel", "show", "mx", CHANNEL, lang="es")
+    assert url in do.ok("channel", "unroute", "mx", CHANNEL, "us", lang="es")
+    assert do.json("channel", "show", "mx", CHANNEL)["routes"] == {}
+    do.ok("say", "mx", *ANA, *TO_US, "--body", "-", *WAIT, given="by the way of the card")
+
+    do.ok("people", "add", "mx", "eva", "--role", "clerk", "--desk", "liaison")
+    do.ok("people", "disable", "mx", "eva")
+    looks = ("log", "mx", "--as", "eva", "--channel", CHANNEL)
+    assert do.refused(*looks) == (4, "decide.disabled")
+    assert do.json("people", "enable", "mx", "eva")["active"] is True
+    assert do.ok(*looks)
+    assert do.refused("people", "disable", "mx", "keeper") == (4, "people.last_keeper")

@@ -22,19 +22,25 @@ from tests.support.nodes import (
     world,
 )
 from tests.support.parties import party
-from tests.support.partners import free_port
+from tests.support.partners import TWINS, free_port
 
 from convenio.core.errors import ConvenioError
+from convenio.core.httpsig import keyid_of
+from convenio.core.note import Ed25519Signer
+from convenio.core.record import PartyId
 from convenio.core.trust import (
     Card,
     Charter,
+    Roots,
     Text,
     fingerprint,
     parse_card,
     parse_charter,
     propose_charter,
+    root_key_name,
     sign_card,
 )
+from convenio.node.channels import Channels
 from convenio.node.setup import ROOTS
 from convenio.node.speaking import Saying
 
@@ -385,3 +391,139 @@ def test_agreeing_again_on_new_terms_is_another_channel(unsigned: World) -> None
     again = agree(unsigned.homes, name="again", title=Text("Again", "Otra vez"))
     assert again.charter.ch != unsigned.charter.charter.ch
     assert names(unsigned["mx"]) == ["again", CHANNEL]
+
+
+def test_a_route_can_be_taken_back_once(tmp_path: Path) -> None:
+    with world(tmp_path) as made:
+        mx, us = made.homes
+        channels = mx.node.channels
+        assert code_of(lambda: channels.unroute(KEEPER, CHANNEL, "us")) == "channel.no_route"
+        channels.route(KEEPER, CHANNEL, "us", f"http://127.0.0.1:{free_port()}")
+        said = mx.say(b"one")
+        made.until(lambda: any(f.error == "peer.connect" for f in mx.node.feeds()), "no error")
+        assert code_of(lambda: channels.unroute(OFFICER, CHANNEL, "us")) == "decide.role"
+        channels.unroute(KEEPER, CHANNEL, "us")
+        made.settle()
+        assert us.read(f"mx/{said.index}") == b"one"
+        assert mx.node.local.routes() == {}
+        assert code_of(lambda: channels.unroute(KEEPER, CHANNEL, "us")) == "channel.no_route"
+        done = [(act.act, act.subject) for act in mx.node.local.acts(2)]
+        assert done == [("channel.unroute", "us"), ("channel.route", "us")]
+
+
+# --- root keys of a party that is known already ---
+
+
+def of_a_stranger(made: World, **changes: Any) -> Charter:
+    """A second charter in which somebody with root keys of their own stands for mx."""
+    mx, us = (home.node.card for home in made.homes)
+    keys = tuple(signer.public for signer in strange_roots(mx.domain))
+    return second(made, parties=(replace(mx, roots=Roots(1, keys), **changes), us))
+
+
+def strange_roots(domain: str) -> list[Ed25519Signer]:
+    return [Ed25519Signer(root_key_name(domain, 1), b"s" * 32)]
+
+
+def signed_by_stranger(charter: Charter) -> bytes:
+    roots = strange_roots(charter.parties[0].domain)
+    return propose_charter(charter, *roots).note.encode()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="under its name and domain"),
+        pytest.param({"party": PartyId("xm")}, id="under its domain"),
+        pytest.param({"domain": "other.localhost"}, id="under its name"),
+    ],
+)
+def test_other_root_keys_of_a_known_party_need_a_person_who_has_heard_of_them(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    with world(tmp_path) as made:
+        us = made["us"]
+        charter = of_a_stranger(made, **changes)
+        data, named = signed_by_stranger(charter), charter.parties[0].party
+        refused(made, data, "channel.other_roots")
+        other = [each for each in ("us", "ca") if each != named]
+        channels = us.node.channels
+        assert (
+            code_of(lambda: channels.accept(KEEPER, data, us.roots(), other))
+            == "channel.other_roots"
+        )
+        channels.accept(KEEPER, data, us.roots(), [named])
+        assert names(us) == [CHANNEL, "second"]
+        assert us.node.local.acts(1)[0].reason == f"other roots: {named}"
+        channels.accept(KEEPER, data, [])
+        works(made)
+
+
+def test_other_root_keys_are_looked_for_when_a_charter_is_proposed_too(tmp_path: Path) -> None:
+    with world(tmp_path) as made:
+        us = made["us"]
+        charter = of_a_stranger(made)
+        stranger = charter.parties[0]
+        card = sign_card(stranger, *strange_roots(stranger.domain))
+        assert code_of(lambda: propose(us, card)) == "channel.other_roots"
+        assert names(us) == [CHANNEL]
+        assert propose(us, card, other_roots=["mx"]).missing() == ("mx",)
+
+
+def test_the_same_root_keys_and_those_of_unconfirmed_channels_say_nothing(
+    unsigned: World,
+) -> None:
+    mx, us = unsigned.homes
+    accept(us, signed_by(mx, second(unsigned)))
+    strange = replace(of_a_stranger(unsigned), name="third", nonce="cd" * 16)
+    accept(us, signed_by_stranger(strange))
+    assert names(us) == [CHANNEL, "second", "third"]
+
+
+# --- keyids that meet ---
+
+
+def test_parties_whose_keyids_meet_are_told_apart_by_their_keys(tmp_path: Path) -> None:
+    with world(tmp_path) as made:
+        mx, us = made.homes
+        chs = []
+        for n, twin in enumerate(TWINS):
+            roster = replace(us.node.card.roster, node=twin.public)
+            card = replace(us.node.card, roster=roster)
+            charter = second(
+                made, name=f"twin-{n}", nonce=f"{n:032x}", parties=(mx.node.card, card)
+            )
+            accept(mx, propose_charter(charter, *us.roots()).note.encode())
+            chs.append(charter.ch)
+        one, other = (twin.verifier() for twin in TWINS)
+        assert keyid_of(one) == keyid_of(other)
+        node = mx.node.partnering
+        assert set(node.node_keys(keyid_of(one))) == {one, other}
+        assert node.node_keys("us.localhost/node+00000000") == []
+        for who, ch, shown in (
+            (one, 0, True),
+            (other, 1, True),
+            (one, 1, False),
+            (other, 0, False),
+        ):
+            assert (node.charter(who, chs[ch]) is not None) is shown
+        works(made)
+
+
+def test_a_party_that_has_new_root_keys_itself_need_not_tell_itself(tmp_path: Path) -> None:
+    with world(tmp_path) as made:
+        mx, us = made.homes
+        node = mx.node
+        roots = strange_roots(node.card.domain)
+        card = replace(node.card, roots=Roots(1, (roots[0].public,)))
+        channels = Channels(node.local, card, mx.clock, lambda size: b"r" * size, node.refresh)
+        signed = channels.propose(
+            KEEPER,
+            name="renewed",
+            title=Text("Renewed", "Renovado"),
+            cards=[us.card()],
+            access="members",
+            purpose="cooperation",
+            roots=roots,
+        )
+        assert signed.missing() == ("us",)

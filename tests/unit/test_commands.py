@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import orjson
@@ -13,8 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.nodes import CHANNEL, KEEPER, NOW, OFFICER, ROOT_PASSPHRASE, Home, World, world
 
+from convenio.core.decide import Question, decide
 from convenio.core.errors import ConvenioError, MalformedError, RefusedError
-from convenio.node.commands import COMMANDS, dispatcher
+from convenio.node.commands import COMMANDS, dispatcher, saying
+from convenio.node.commands.args import Command
 from convenio.node.records import State
 from convenio.node.setup import ROOTS
 
@@ -26,6 +31,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         home.say(b"hello")
         home.say(b"to all", open_body=True)
         home.node.people.add(KEEPER, "rosa", ["auditor"], ["liaison"], NOW)
+        home.node.people.add(KEEPER, "bruno", [], ["liaison"], NOW)
         made.settle()
         yield made
 
@@ -118,7 +124,8 @@ def test_no_arguments_raise_anything_but_our_own_errors(
 @given(leaf=VALUES, seconds=st.sampled_from([0, -1, "x", None, 1.5]), until=VALUES)
 def test_waiting_takes_any_arguments_too(mx: Home, leaf: Any, seconds: Any, until: Any) -> None:
     try:
-        answer = call(mx, "wait", {"leaf": leaf, "seconds": seconds, "until": until})
+        args = {"as": OFFICER, "channel": CHANNEL, "leaf": leaf}
+        answer = call(mx, "wait", {**args, "seconds": seconds, "until": until})
     except ConvenioError:
         return
     assert answer["done"] is False
@@ -126,7 +133,8 @@ def test_waiting_takes_any_arguments_too(mx: Home, leaf: Any, seconds: Any, unti
 
 def test_waiting_for_no_record_in_particular_is_refused(mx: Home) -> None:
     for leaf in ("", "ab", "zz" * 32, "AB" * 32, "ab" * 33):
-        assert code_of(mx, "wait", {"leaf": leaf, "seconds": 0}) == "command.argument"
+        args = {"as": OFFICER, "channel": CHANNEL, "leaf": leaf, "seconds": 0}
+        assert code_of(mx, "wait", args) == "command.argument"
 
 
 @pytest.mark.parametrize(
@@ -173,9 +181,6 @@ def test_a_batch_that_ended_in_the_middle_is_taken_up_again(mx: Home) -> None:
 # --- who may ---
 
 
-STRANGER_SEES = {"channel.list", "channel.show", "people.list", "status", "doctor", "fsck", "card"}
-
-
 @pytest.mark.parametrize(
     ("do", "args"),
     [
@@ -183,6 +188,10 @@ STRANGER_SEES = {"channel.list", "channel.show", "people.list", "status", "docto
         ("record", {"record": "mx/0", "channel": CHANNEL}),
         ("open", {"record": "mx/0", "channel": CHANNEL, "reason": "x"}),
         ("say", {"channel": CHANNEL, "to": ["us:liaison"], "bodies": [{}]}),
+        ("wait", {"channel": CHANNEL, "leaf": "ab" * 32, "seconds": 0}),
+        ("channel.show", {"channel": CHANNEL}),
+        ("people.list", {}),
+        ("export", {"channel": CHANNEL}),
         ("acts", {}),
         ("people.add", {"person": "eva", "roles": [], "desks": []}),
         ("channel.confirm", {"channel": CHANNEL, "fingerprint": "0"}),
@@ -198,10 +207,116 @@ def test_without_a_person_and_as_one_without_the_role_nothing_is_shown(
             "decide.stranger",
             "people.unknown",
         )
-    role = "rosa" if do in ("open", "say") else KEEPER if do in ("log", "record") else "rosa"
-    if do == "acts":
+    role = {"log": KEEPER, "record": KEEPER, "wait": KEEPER, "acts": OFFICER}.get(do, "rosa")
+    if do == "people.list":
         role = OFFICER
+    if do == "channel.show":
+        role = "bruno"
     assert code_of(mx, do, {**args, "as": role}, b"x") in ("decide.role", "decide.not_a_recipient")
+
+
+# --- every door ---
+
+
+def asks(home: Home, do: str, args: dict[str, Any], *contents: bytes) -> list[Question]:
+    """What `core.decide` is asked while a command runs, whatever comes of it."""
+    asked: list[Question] = []
+
+    def look(frame: FrameType, event: str, _arg: object) -> None:
+        if event == "call" and frame.f_code is decide.__code__:
+            asked.append(frame.f_locals["question"])
+
+    old = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        with contextlib.suppress(ConvenioError):
+            call(home, do, args, *contents)
+    finally:
+        sys.setprofile(old)
+    return asked
+
+
+@pytest.mark.parametrize("do", sorted(COMMANDS))
+def test_every_command_there_is_asks_the_decision_before_it_runs(mx: Home, do: str) -> None:
+    """Whatever is registered, now or later: its door is asked, though the command never runs."""
+    link = mx.node.signins.link(KEEPER, OFFICER).secret
+    asked: list[Question] = []
+
+    def stop(*_: object) -> dict[str, Any]:
+        raise RefusedError("test.it_runs")
+
+    command = COMMANDS[do]
+    closed = replace(command, run=stop)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(COMMANDS, do, closed)
+        asked = asks(mx, do, {**GOOD, "secret": link, "session": ""})
+    assert asked, "a door that asks nothing"
+
+
+def test_a_door_that_asks_nothing_would_be_noticed(mx: Home) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(COMMANDS, "new", Command(lambda *_: None, lambda *_: {}))
+        assert asks(mx, "new", GOOD) == []
+
+
+@pytest.mark.parametrize("do", sorted(COMMANDS))
+def test_who_is_disabled_comes_through_no_door(mx: Home, do: str) -> None:
+    home, name = mx, "gone"
+    if name not in {person.id for person in home.node.local.people()}:
+        home.node.people.add(KEEPER, name, ["keeper", "releaser", "auditor"], ["liaison"], NOW)
+        SECRETS[home.path] = [home.node.signins.link(KEEPER, name).secret for _ in range(2)]
+        SECRETS[home.path][1] = home.node.signins.enter(SECRETS[home.path][1]).secret
+        home.node.people.disable(KEEPER, name, NOW)
+    link, session = SECRETS[home.path]
+    args = {**GOOD, "as": name, "person": name, "secret": link, "session": session}
+    if do in ("web.who", "web.leave"):  # a session that has ended is that of a stranger
+        assert call(home, do, args).get("person") is None
+        return
+    assert code_of(home, do, args, b"") in ("decide.disabled", "signin.link")
+
+
+SECRETS: dict[object, list[str]] = {}
+
+
+@pytest.mark.parametrize("do", ["status", "doctor", "fsck"])
+def test_whoever_tends_the_machine_is_told_names_counts_and_codes_only(mx: Home, do: str) -> None:
+    shown = orjson.dumps(call(mx, do, {})).decode()
+    found = call(mx, "record", {"as": OFFICER, "record": "mx/0", "channel": CHANNEL})
+    channel = call(mx, "channel.show", {"as": KEEPER, "channel": CHANNEL})
+    secrets = [found["leaf"], found["id"], found["type"], *channel["title"].values()]
+    desks = [desk["id"] for party in channel["parties"] for desk in party["desks"]]
+    for secret in (*secrets, *desks, "hello", OFFICER, "rosa"):
+        assert secret not in shown, secret
+
+
+def test_status_shows_a_person_the_channels_they_may_look_at(mx: Home) -> None:
+    assert len(call(mx, "status", {})["channels"]) == 1
+    for person, count in ((KEEPER, 1), (OFFICER, 1), ("rosa", 1), ("bruno", 0)):
+        assert len(call(mx, "status", {"as": person})["channels"]) == count, person
+        assert len(call(mx, "channel.list", {"as": person})["channels"]) == count, person
+    assert call(mx, "channel.list", {})["channels"] == []
+
+
+def test_a_record_of_another_channel_is_not_waited_for(mx: Home) -> None:
+    leaf = call(mx, "record", {"as": OFFICER, "record": "mx/0", "channel": CHANNEL})["leaf"]
+    args = {"as": OFFICER, "leaf": leaf, "seconds": 0}
+    assert call(mx, "wait", {**args, "channel": CHANNEL})["done"] is True
+    assert code_of(mx, "wait", {**args, "channel": "none"}) == "channel.unknown"
+
+
+def test_waiting_gives_signs_of_life(mx: Home) -> None:
+    class GoneError(Exception):
+        pass
+
+    def progress(done: int, total: int) -> None:
+        assert (done, total) == (saying.SIGN_EVERY_S, 86_400)
+        raise GoneError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saying, "SIGN_EVERY_S", 1)
+        args = {"as": OFFICER, "channel": CHANNEL, "leaf": "ab" * 32, "seconds": 86_400}
+        with pytest.raises(GoneError):
+            dispatcher(mx.node)("wait", args, [], progress)
 
 
 def test_an_auditor_sees_what_was_done_here(mx: Home) -> None:

@@ -28,6 +28,7 @@ from convenio.node import control
 from convenio.node.control import (
     MAX_CALLERS,
     MAX_FILES,
+    MAX_LASTING,
     MAX_LINE,
     Answer,
     ControlClient,
@@ -397,3 +398,70 @@ def test_a_node_that_ends_before_its_answer_is_lost(tmp_path: Path, answer: byte
         ControlClient(tmp_path).call("echo", {})
     thread.join()
     assert caught.value.code == "control.lost"
+
+
+# --- what lasts ---
+
+
+@pytest.fixture
+def patient(tmp_path: Path, desk: Desk) -> Iterator[ControlClient]:
+    """A server that knows `wait` for something that may last."""
+    server = ControlServer(tmp_path, desk, {"wait"})
+    yield ControlClient(tmp_path, PATIENCE_S)
+    desk.gate.set()
+    server.close()
+
+
+def test_however_many_wait_the_next_one_is_answered(patient: ControlClient, desk: Desk) -> None:
+    with ThreadPoolExecutor(MAX_LASTING) as pool:
+        waiting = [pool.submit(patient.call, "wait", {}) for _ in range(MAX_LASTING)]
+        for _ in range(MAX_LASTING):
+            assert desk.inside.acquire(timeout=PATIENCE_S)
+        assert patient.call("echo", {"a": 1}) == {"args": {"a": 1}}
+        with pytest.raises(UnavailableError) as caught:
+            patient.call("wait", {})
+        assert (caught.value.code, caught.value.parameters) == (
+            "control.busy",
+            {"max": MAX_LASTING},
+        )
+        assert patient.call("echo", {}) == {"args": {}}
+        desk.gate.set()
+        assert [each.result(PATIENCE_S) for each in waiting] == [{"waited": True}] * MAX_LASTING
+    assert patient.call("wait", {}) == {"waited": True}
+
+
+def test_places_given_up_by_those_who_wait_are_taken_again_and_no_more(
+    patient: ControlClient, desk: Desk
+) -> None:
+    """Twice as many requests of either kind as there are places leave all places free."""
+    desk.gate.set()
+    for _ in range(2 * MAX_LASTING):
+        patient.call("wait", {})
+        patient.call("echo", {})
+    with ThreadPoolExecutor(MAX_CALLERS) as pool:
+        assert len(list(pool.map(lambda _: patient.call("echo", {}), range(MAX_CALLERS)))) > 0
+
+
+def test_who_has_gone_is_noticed_at_the_next_sign_of_life(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone, ended = threading.Event(), threading.Event()
+
+    def handler(
+        _do: str, _args: dict[str, Any], _files: list[int], progress: control.Progress
+    ) -> Answer:
+        try:
+            assert gone.wait(PATIENCE_S)
+            while True:
+                progress(1, 2)
+        finally:
+            ended.set()
+
+    server = ControlServer(tmp_path, handler, {"wait"})
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(str(control.socket_path(tmp_path)))
+        link.sendall(b'{"do":"wait","args":{}}\n')
+    gone.set()
+    assert ended.wait(PATIENCE_S)
+    server.close()
+    assert "control_fault" not in caplog.text

@@ -400,3 +400,77 @@ def test_two_channels_do_not_touch_each_other(tmp_path: Path) -> None:
         mx.say(b"three")
         made.settle()
         assert us.cut()["mx"] == 2
+
+
+# --- proofs against who keeps silent ---
+
+
+def silence(home: Home) -> None:
+    """A node that stores and countersigns everything and never says that it received it."""
+    home.node.folding._answer = lambda _ch: None  # type: ignore[method-assign, assignment]
+
+
+def proofs(home: Home) -> Counter[str]:
+    """Whose cosignatures our node has logged, for how many entries each."""
+    return Counter(str(h.data["name"]) for h in headers(home) if h.type == "proof.v1")
+
+
+def after_an_hour(made: World, home: Home) -> None:
+    made.until(lambda: all(f.cosigned == home.size() for f in home.node.feeds()))
+    made.clock.now += 3601
+    home.node.tick()
+
+
+def test_every_silent_partner_of_three_is_proved_against_once(tmp_path: Path) -> None:
+    with world(tmp_path, ("mx", "us", "ca")) as made:
+        mx, us, ca = made.homes
+        silence(us)
+        silence(ca)
+        said = mx.say(due_in=60)
+        after_an_hour(made, mx)
+        both = {"us.localhost/mirror": 1, "ca.localhost/mirror": 1}
+        made.until(lambda: proofs(mx) == both)
+        for _ in range(3):
+            after_an_hour(made, mx)
+        mx.close()
+        mx.open()
+        after_an_hour(made, mx)
+        assert proofs(mx) == both
+        place = Place(mx.channel.parties[0].party, said.index)
+        for party in mx.channel.members()[1:]:
+            receipt = mx.node.folding.receipt(mx.channel.ch, place, party)
+            assert receipt is not None
+            assert receipt.entry is None
+
+
+def test_only_the_silent_one_of_three_is_proved_against(tmp_path: Path) -> None:
+    with world(tmp_path, ("mx", "us", "ca")) as made:
+        mx, us, ca = made.homes
+        silence(ca)
+        mx.say(due_in=60)
+        made.until(lambda: us.size() == mx.cut()["us"] > 0)
+        after_an_hour(made, mx)
+        made.until(lambda: bool(proofs(mx)))
+        after_an_hour(made, mx)
+        assert proofs(mx) == {"ca.localhost/mirror": 1}
+
+
+def test_a_partner_that_is_reached_later_is_proved_against_later_also_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    with world(tmp_path, ("mx", "us", "ca")) as made:
+        mx, us, ca = made.homes
+        silence(us)
+        ca.unplug()
+        mx.say(due_in=60)
+        made.until(lambda: any(f.cosigned == mx.size() for f in mx.node.feeds()))
+        made.clock.now += 3601
+        mx.node.tick()
+        made.until(lambda: proofs(mx) == {"us.localhost/mirror": 1})
+        mx.close()
+        mx.open()
+        silence(ca)
+        ca.serve()
+        mx.node.outbox.renew()
+        after_an_hour(made, mx)
+        made.until(lambda: proofs(mx) == {"us.localhost/mirror": 1, "ca.localhost/mirror": 1})

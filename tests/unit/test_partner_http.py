@@ -11,6 +11,7 @@ from tests.support.partners import (
     CH,
     EVE,
     LINE,
+    TWINS,
     US,
     FakeNode,
     Running,
@@ -207,6 +208,20 @@ def test_a_stranger_can_bring_nothing_and_learns_nothing(
     assert fields[b"content-length"] == b"10"
     assert b"signature" not in fields
     assert [call for call in node.calls if call != CH] == []
+
+
+def test_whose_keyid_meets_anothers_is_known_by_its_own_key(world: Running, node: FakeNode) -> None:
+    """In whichever order the keys are tried; and who has neither is nobody."""
+    known, other = (twin.verifier() for twin in TWINS)
+    assert keyid_of(known) == keyid_of(other)
+    node.checkpoints, node.members = {OWN: b"own\n"}, {known}
+    for keys in ([known, other], [other, known]):
+        node.twins = {keyid_of(known): keys}
+        assert world.partner(TWINS[0]).get_checkpoint(ORIGIN) == b"own\n"
+        assert world.partner(TWINS[1]).get_checkpoint(ORIGIN) is None
+    node.twins = {keyid_of(known): [other]}
+    with pytest.raises(UnavailableError, match=r"peer\.stranger"):  # a stranger gets the 404
+        world.partner(TWINS[0]).get_checkpoint(ORIGIN)
 
 
 def test_a_known_node_of_another_channel_is_told_no_more_than_that(

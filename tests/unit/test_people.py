@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,43 @@ def test_what_was_done_is_never_taken_off_the_record(node: Node) -> None:
         with pytest.raises(RuntimeError), node.local._database.write() as db:
             db.execute(statement)
     assert node.local.acts(1)[0].subject == "ana"
+
+
+def test_who_was_disabled_may_come_back_with_the_roles_they_had(people: People, node: Node) -> None:
+    before = people.add(KEEPER, "ana", ["officer"], ["liaison"], NOW)
+    people.disable(KEEPER, "ana", NOW)
+    assert people.enable(KEEPER, "ana", NOW) == before
+    assert node.local.person("ana") == before
+    assert node.local.acts(1)[0].act == "people.enable"
+    assert code_of(lambda: people.enable("ana", "ana", NOW)) == "decide.role"
+    assert code_of(lambda: people.enable(KEEPER, "nobody", NOW)) == "people.unknown"
+
+
+def test_who_comes_back_does_not_come_back_in_by_an_old_link_or_session(
+    people: People, node: Node
+) -> None:
+    people.add(KEEPER, "ana", ["officer"], ["liaison"], NOW)
+    session = node.signins.enter(node.signins.link(KEEPER, "ana").secret).secret
+    link = node.signins.link(KEEPER, "ana").secret
+    assert node.signins.person(session).id == "ana"
+    people.disable(KEEPER, "ana", NOW)
+    people.enable(KEEPER, "ana", NOW)
+    assert code_of(lambda: node.signins.person(session)) == "signin.ended"
+    assert code_of(lambda: node.signins.enter(link)) == "signin.link"
+    other = node.signins.enter(node.signins.link(KEEPER, "ana").secret).secret
+    assert node.signins.person(other).id == "ana"
+
+
+def test_keepers_who_put_each_other_out_at_once_leave_one(people: People, node: Node) -> None:
+    for turn in range(20):
+        pair = (f"one{turn}", f"two{turn}")
+        for name in pair:
+            people.add(KEEPER, name, ["keeper"], [], NOW)
+        people.disable(pair[0], KEEPER, NOW)
+        with ThreadPoolExecutor(2) as pool:
+            done = [pool.submit(people.disable, by, name, NOW) for by, name in (pair, pair[::-1])]
+        assert any(each.exception() is not None for each in done)
+        left = [p.id for p in node.local.people() if p.active and Role.KEEPER in p.roles]
+        assert len(left) == 1
+        people.enable(left[0], KEEPER, NOW)
+        people.disable(KEEPER, left[0], NOW)

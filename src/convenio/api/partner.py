@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -150,12 +150,9 @@ class _Door:
         signed = parse_request(scope["headers"])
         if signed is None:
             return None
-        key = self._service.node_key(signed.keyid)
-        if key is None:
-            raise UnverifiedError("http.unknown_key", key=signed.keyid)
         now = self._config.clock()
-        check_request(signed, target, key, now)
-        self._nonces.take(signed, now)
+        key = _signer(signed, target, self._service.node_keys(signed.keyid), now)
+        self._nonces.take(signed, key, now)
         return _Caller(key, signed)
 
     async def _run(
@@ -207,6 +204,21 @@ class _Door:
             if not part:
                 raise RuntimeError("the blob went away while it was sent")
             yield part
+
+
+def _signer(
+    signed: RequestSignature, target: Target, keys: Sequence[Ed25519Verifier], now: int
+) -> Ed25519Verifier:
+    """Whose of these keys the signature is by.  Raises:  as `check_request` · http.unknown_key."""
+    wrong: UnverifiedError = UnverifiedError("http.unknown_key", key=signed.keyid)
+    for key in keys:
+        try:
+            check_request(signed, target, key, now)
+        except SignatureError as error:
+            wrong = error
+        else:
+            return key
+    raise wrong
 
 
 async def _read(request: Request, digest: bytes, max_bytes: int) -> bytes:

@@ -18,9 +18,9 @@ from convenio.api.partner import PartnerApiConfig, partner_app
 from convenio.api.serve import PartnerServer, Tls, serve_partner
 from convenio.core.errors import UnavailableError
 from convenio.node import setup
-from convenio.node.commands import dispatcher
+from convenio.node.commands import LASTING, dispatcher
 from convenio.node.control import ControlServer
-from convenio.node.wiring import Directory, Node
+from convenio.node.wiring import Directory, Node, Progress
 
 _log = logging.getLogger("convenio.process")
 POLL_S = 1.0
@@ -32,12 +32,15 @@ def run(
     directory: Path,
     passphrase: str,
     *,
+    opened: Callable[[Node], Progress] = lambda _node: _unseen,
     ready: Callable[[Node], None],
     pages: Sequence[str] = (),
 ) -> None:
     """Serve the node in `directory` until SIGTERM or SIGINT.
 
-    Args:    ready: called once everything listens. pages: the command line of the pages' process.
+    Args:    opened: called once the node's stores are open; what it gives is told how far the logs
+             are read. ready: called once everything listens. pages: the command line of the pages'
+             process.
     Raises:  UnavailableError: node.running · serve.* · node.failed · store.*, when it must not go
              on · UnverifiedError: age.wrong_passphrase.
     """
@@ -51,20 +54,28 @@ def run(
         locked.release()
         raise
     try:
-        _serve(node, stopping, ready, pages)
+        _serve(node, stopping, opened(node), ready, pages)
     finally:
         node.stop()
 
 
+def _unseen(_done: int, _total: int) -> None:
+    pass
+
+
 def _serve(
-    node: Node, stopping: threading.Event, ready: Callable[[Node], None], pages: Sequence[str]
+    node: Node,
+    stopping: threading.Event,
+    progress: Progress,
+    ready: Callable[[Node], None],
+    pages: Sequence[str],
 ) -> None:
     """(1) partners can reach us · (2) our own people can · (3) our words go out · (4) pages."""
     partners = _partner_server(node)  # (1)
-    control = ControlServer(node.path, dispatcher(node))  # (2)
+    control = ControlServer(node.path, dispatcher(node), LASTING)  # (2)
     web: subprocess.Popen[bytes] | None = None
     try:
-        node.start(feeding=True)  # (3)
+        node.start(feeding=True, progress=progress)  # (3)
         web = subprocess.Popen(pages) if pages else None  # noqa: S603 - our own program  (4)
         ready(node)
         _watch(node, stopping, partners, web)

@@ -42,6 +42,10 @@ _FOUND: Final = {
         "The root keys still lie in {folder}/ beside the node. Carry them away, each to another "
         "place."
     ),
+    "doctor.set_aside": N_(
+        "A damaged file was made again and is kept as {file}. Have the disk looked at, then delete "
+        "it."
+    ),
     "doctor.stale": N_("{party} has not been heard of for a day in {channel}, and records wait."),
     "doctor.unconfirmed": N_(
         "The fingerprint of {channel} has not been compared. Call the partner, then give “convenio "

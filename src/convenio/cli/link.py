@@ -24,10 +24,16 @@ _PATIENCE_S: Final = 600.0  # without any sign of progress
 class Link:
     """Commands to the node in one directory. Close it: a node opened here holds the lock."""
 
-    def __init__(self, directory: Path, passphrase: Callable[[], str]) -> None:
-        """passphrase: asked for only if no process runs the node."""
+    def __init__(
+        self,
+        directory: Path,
+        passphrase: Callable[[], str],
+        set_aside: Callable[[Sequence[str]], None] = lambda _names: None,
+    ) -> None:
+        """passphrase: asked for only if no process runs the node. set_aside: told what was damaged,
+        if the node is opened here."""
         self.directory = directory
-        self._passphrase = passphrase
+        self._passphrase, self._set_aside = passphrase, set_aside
         self._opened: _OpenedNode | None = None
 
     def call(
@@ -83,7 +89,9 @@ class Link:
                 return None
             time.sleep(_LOOK_EVERY_S)
         try:
-            return _OpenedNode(wiring.Node(directory, self._passphrase()))
+            node = wiring.Node(directory, self._passphrase())
+            self._set_aside(node.set_aside)
+            return _OpenedNode(node)
         except BaseException:
             directory.release()
             raise

@@ -12,7 +12,7 @@ import click
 
 from convenio.cli.link import Link
 from convenio.cli.phrases import passphrase
-from convenio.cli.shell import Shell
+from convenio.cli.shell import Shell, say_set_aside
 from convenio.words import N_, Words
 from convenio.words.language import visible
 
@@ -32,7 +32,11 @@ def on_node(function: Function) -> Function:
     ) -> Any:
         shell: Shell = context.obj
         prompt = shell.text("Passphrase of the node in {directory}", directory=directory)
-        link = Link(directory, lambda: passphrase(shell, passphrase_file, prompt, PASSPHRASE_FILE))
+        link = Link(
+            directory,
+            lambda: passphrase(shell, passphrase_file, prompt, PASSPHRASE_FILE),
+            lambda names: say_set_aside(shell, names),
+        )
         context.call_on_close(link.close)
         return context.invoke(function, shell, link, **rest)
 
@@ -105,6 +109,19 @@ def one_part(function: Function) -> Function:
         default=0,
         show_default=True,
         help=N_("Which of its contents."),
+    )(function)
+
+
+def looking(function: Function) -> Function:
+    """`--as PERSON`, as `person`: for what keepers look at, and others as far as they may."""
+    return click.option(
+        "--as",
+        "person",
+        metavar=N_("PERSON"),
+        default="keeper",
+        show_default=True,
+        envvar=["CONVENIO_AS", "CONVENIO_KEEPER"],
+        help=N_("Who looks; shown is what this person may see."),
     )(function)
 
 

@@ -120,6 +120,18 @@ def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
     return wide
 
 
+def say_set_aside(shell: Shell, names: Sequence[str]) -> None:
+    """What of a node was damaged and is being made again, as it is opened."""
+    for name in names:
+        shell.advise(
+            shell.text(
+                "A file that this program makes from the others was damaged. It is kept as {file} "
+                "and is being made again; nothing that was said is lost.",
+                file=name,
+            )
+        )
+
+
 class _Sign:
     """Rich's spinner, shown from another thread when it turns out to be needed."""
 

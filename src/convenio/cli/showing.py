@@ -25,8 +25,8 @@ class Desks:
         }
 
     @classmethod
-    def of(cls, link: Link, channel: str) -> Desks:
-        return cls(link.call("channel.show", {"channel": channel}))
+    def of(cls, link: Link, channel: str, person: str | None) -> Desks:
+        return cls(link.call("channel.show", {"as": person, "channel": channel}))
 
     def name(self, address: str) -> str:
         return self._names.get(address, address)

@@ -24,6 +24,9 @@ class Act(StrEnum):
     SEND = "send"  # sign a record for a desk
     EXPORT = "export"  # take a body out with its proof, for a third person
     GOVERN = "govern"  # channels, people, keys of this node
+    AUDIT = "audit"  # who works here and who did what
+    TEND = "tend"  # how the machine fares: names, counts and codes, never a header or a content
+    ENTER = "enter"  # come to the pages' door: whose node it is, signing in and out
 
 
 class Role(StrEnum):
@@ -42,9 +45,13 @@ _MAY: Final = {
     Role.OFFICER: {Act.SEE, Act.OPEN, Act.SEND},
     Role.APPROVER: {Act.SEE, Act.OPEN, Act.SEND},
     Role.RELEASER: {Act.SEE, Act.OPEN, Act.SEND, Act.EXPORT},
-    Role.AUDITOR: {Act.SEE},
-    Role.KEEPER: {Act.GOVERN},
+    Role.AUDITOR: {Act.SEE, Act.AUDIT},
+    Role.KEEPER: {Act.GOVERN, Act.AUDIT},
 }
+# What needs no role, and nobody's name: TEND is asked only by what the operating system lets in,
+# the user who owns the node's directory; ENTER only by the pages. Who is disabled may do neither.
+_FOR_ALL: Final = frozenset((Act.TEND, Act.ENTER))
+_OF_NO_CHANNEL: Final = frozenset((Act.GOVERN, Act.AUDIT, *_FOR_ALL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +85,10 @@ def decide(question: Question) -> str:
     if charter is not None and charter.public and _is_reading_in_the_open(question, charter):
         return ""
     if person is None:
-        return "decide.stranger"
+        return "" if question.act in _FOR_ALL else "decide.stranger"
     if rule := _standing(person, question.act):
         return rule
-    if question.act is Act.GOVERN:
+    if question.act in _OF_NO_CHANNEL:
         return ""
     if charter is None or person.party not in charter.members():
         return "decide.not_a_member"
@@ -91,7 +98,8 @@ def decide(question: Question) -> str:
 def _standing(person: Person, act: Act) -> str:
     if not person.active:
         return "decide.disabled"
-    return "" if any(act in _MAY[role] for role in person.roles) else "decide.role"
+    may = act in _FOR_ALL or any(act in _MAY[role] for role in person.roles)
+    return "" if may else "decide.role"
 
 
 def _about_record(person: Person, charter: Charter, question: Question) -> str:

@@ -328,14 +328,14 @@ class NonceCache:
 
     def __init__(self, max_per_key: int = 20_000) -> None:
         self._max = max_per_key
-        self._seen: dict[str, OrderedDict[str, int]] = {}
+        self._seen: dict[Ed25519Verifier, OrderedDict[str, int]] = {}
 
-    def take(self, signed: RequestSignature, now: int) -> None:
-        """Returns once for each verified request; `now` in seconds UTC.
+    def take(self, signed: RequestSignature, key: Ed25519Verifier, now: int) -> None:
+        """Returns once for each request that `key` was found to have signed; `now` in seconds UTC.
 
         Raises:  UnverifiedError: http.replayed; UnavailableError: http.too_many_requests.
         """
-        seen = self._seen.setdefault(signed.keyid, OrderedDict())
+        seen = self._seen.setdefault(key, OrderedDict())
         while seen and next(iter(seen.values())) < now:
             seen.popitem(last=False)
         if signed.nonce in seen:

@@ -7,7 +7,7 @@ fingerprint with the partner's people, nothing but public test records may pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from convenio.core.decide import Act, Question, require
@@ -73,10 +73,13 @@ class Channels:
         access: str,
         purpose: str,
         roots: Sequence[Ed25519Signer],
+        other_roots: Collection[str] = (),
     ) -> SignedCharter:
         """A new charter, signed by our root keys and kept here; to be sent to the others.
 
+        other_roots: parties that have told a person here, by voice, of their new root keys.
         Raises:  RefusedError: decide.* · channel.roots, too few of our root keys or others' ·
+                 channel.other_roots, a confirmed channel has others for one of the parties ·
                  MalformedError: trust.* · ConflictError: channel.name_taken.
         """
         self._require_keeper(by)
@@ -94,22 +97,32 @@ class Channels:
             parties=(self._card, *others),
             at=int(self._clock()),
         )
+        changed = self._check_known(charter, other_roots)
         self._check_roots(roots)
         signed = propose_charter(charter, *roots)
-        self._keep(by, "channel.propose", signed)
+        self._keep(by, "channel.propose", signed, changed)
         return signed
 
-    def accept(self, by: str, data: bytes, roots: Sequence[Ed25519Signer]) -> SignedCharter:
+    def accept(
+        self,
+        by: str,
+        data: bytes,
+        roots: Sequence[Ed25519Signer],
+        other_roots: Collection[str] = (),
+    ) -> SignedCharter:
         """A charter somebody sent us, with our signatures added if it lacks them.
 
+        other_roots: parties that have told a person here, by voice, of their new root keys.
         Raises:  RefusedError: decide.* · channel.not_ours, we are not in it · channel.other_card,
-                 it names other keys for us than this node has · channel.roots · fold.version, this
+                 it names other keys for us than this node has · channel.other_roots, a confirmed
+                 channel has others for one of the parties · channel.roots · fold.version, this
                  program cannot fold it · MalformedError · SignatureError · ConflictError:
                  channel.name_taken · channel.nonce_taken, its logs would be those of another.
         """
         self._require_keeper(by)
         signed = parse_charter(data)
         self._check_ours(signed.charter)
+        changed = self._check_known(signed.charter, other_roots)
         for known in self._local.channels():
             if known.ch == signed.charter.ch:
                 signed = merge_charters(known.signed, signed)
@@ -118,7 +131,7 @@ class Channels:
         if self._card.party in signed.missing():
             self._check_roots(roots)
             signed = signed.with_signatures(*roots)
-        self._keep(by, "channel.accept", signed)
+        self._keep(by, "channel.accept", signed, changed)
         return signed
 
     def confirm(self, by: str, name: str, typed: str) -> Channel:
@@ -154,6 +167,20 @@ class Channels:
         self._local.note_act(ActOnRecord(now, by, "channel.route", channel.ch, party, url))
         self._changed()
 
+    def unroute(self, by: str, name: str, party: str) -> None:
+        """Reach a member where its card says again.
+
+        Raises:  RefusedError: decide.* · channel.unknown · channel.no_route, no other address was
+                 given for it.
+        """
+        self._require_keeper(by)
+        channel = self._local.channel(name)
+        if not self._local.drop_route(channel.ch, party):
+            raise RefusedError("channel.no_route", party=party, channel=channel.name)
+        now = int(self._clock())
+        self._local.note_act(ActOnRecord(now, by, "channel.unroute", channel.ch, party, ""))
+        self._changed()
+
     def _require_keeper(self, by: str) -> None:
         require(Question(Act.GOVERN, self._local.person(by)))
 
@@ -168,6 +195,30 @@ class Channels:
         if charter.member(self._card.party) != self._card:
             raise RefusedError("channel.other_card", channel=charter.name)
 
+    def _check_known(self, charter: Charter, told: Collection[str]) -> list[str]:
+        """Which of the `told` parties have other root keys here than in a confirmed channel.
+
+        Working keys change by rosters; root keys only by a new charter. So others under a name or
+        domain that people here have compared before are either news a person has heard by voice,
+        or somebody else. A charter that is here already was looked at when it came.
+        """
+        known = self._local.channels()
+        if any(channel.ch == charter.ch for channel in known):
+            return []
+        others = [card for card in charter.parties if card.party != self._card.party]
+        changed = set()
+        for channel in known:
+            for old in channel.signed.charter.parties if channel.confirmed_at else ():
+                for new in others:
+                    same = new.party == old.party or new.domain == old.domain
+                    if same and new.roots != old.roots:
+                        changed.add(new.party)
+                        if new.party not in told:
+                            raise RefusedError(
+                                "channel.other_roots", party=new.party, channel=channel.name
+                            )
+        return sorted(changed)
+
     def _check_roots(self, roots: Sequence[Ed25519Signer]) -> None:
         known = {verifier.public for verifier in self._card.root_verifiers()}
         given = {signer.public for signer in roots}
@@ -176,8 +227,8 @@ class Channels:
         if len(given) < self._card.roots.k:
             raise QuorumError("channel.roots", given=len(given), needed=self._card.roots.k)
 
-    def _keep(self, by: str, act: str, signed: SignedCharter) -> None:
+    def _keep(self, by: str, act: str, signed: SignedCharter, changed: Sequence[str]) -> None:
         self._local.put_charter(signed)
-        now = int(self._clock())
-        self._local.note_act(ActOnRecord(now, by, act, signed.charter.ch, "", ""))
+        now, reason = int(self._clock()), " ".join(("other roots:", *changed)) if changed else ""
+        self._local.note_act(ActOnRecord(now, by, act, signed.charter.ch, "", reason))
         self._changed()

@@ -4,6 +4,10 @@ One request a connection: a JSON line, with open files passed beside it, answere
 any number of progress lines, then one result or one error. Who may connect is the operating
 system's matter: the socket lies in a directory only its owner can enter, and the peer's user id is
 checked. What a person may do is `core.decide`'s.
+
+Callers are served 32 at a time and the next ones queue. What may last minutes (a wait for a
+receipt, a check of everything) gives its place back as soon as it is known for what it is, and is
+counted apart, so that however many wait, there is a place for who asks or says something.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -30,6 +34,7 @@ MAX_LINE: Final = 4 << 20
 MAX_ANSWER: Final = 64 << 20
 MAX_FILES: Final = 8
 MAX_CALLERS: Final = 32
+MAX_LASTING: Final = 64
 LINE_S: Final = 10.0  # for a caller to say what it wants
 SILENCE_S: Final = 600.0  # for a caller to take what it is told
 Answer = dict[str, Any]
@@ -59,9 +64,13 @@ def _address(directory: Path) -> Iterator[str]:
 class ControlServer:
     """Serves `handler` on the node's local socket until `close`."""
 
-    def __init__(self, directory: Path, handler: Handler) -> None:
-        self._handler = handler
+    def __init__(
+        self, directory: Path, handler: Handler, lasting: Collection[str] = frozenset()
+    ) -> None:
+        """lasting: the requests that may last minutes, by name."""
+        self._handler, self._lasting = handler, lasting
         self._slots = threading.BoundedSemaphore(MAX_CALLERS)
+        self._lasting_slots = threading.BoundedSemaphore(MAX_LASTING)
         self._path = socket_path(directory)
         self._path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -89,42 +98,71 @@ class ControlServer:
                 caller, _ = self._socket.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(caller,), daemon=True).start()
+            place = _Place(self._slots)
+            threading.Thread(target=self._serve, args=(caller, place), daemon=True).start()
 
-    def _serve(self, caller: socket.socket) -> None:
+    def _serve(self, caller: socket.socket, place: _Place) -> None:
         files: list[int] = []
         try:
             # An OSError here is the caller's going away: nobody is left to be told.
             with caller, contextlib.suppress(OSError):
                 if _peer_uid(caller) in (os.getuid(), 0):
-                    self._answer(caller, files)
+                    self._answer(caller, files, place)
         finally:
             for each in files:
                 os.close(each)
-            self._slots.release()
+            place.leave()
 
-    def _answer(self, caller: socket.socket, files: list[int]) -> None:
+    def _answer(self, caller: socket.socket, files: list[int], place: _Place) -> None:
         """One request read, done and answered; what goes wrong on the way is the answer."""
         try:
             line = _receive(caller, files)
             caller.settimeout(SILENCE_S)
-            message = self._do(caller, line, files)
+            do, args = _request(line)
+            if do in self._lasting:
+                place.change(self._lasting_slots)
+            message = self._do(caller, do, args, files)
         except ConvenioError as error:
             message = _printed({"error": describe(error)})
         caller.sendall(message)
 
-    def _do(self, caller: socket.socket, line: bytes, files: list[int]) -> bytes:
+    def _do(self, caller: socket.socket, do: str, args: dict[str, Any], files: list[int]) -> bytes:
         def progress(done: int, total: int) -> None:
-            caller.sendall(_printed({"progress": [done, total]}))
+            try:
+                caller.sendall(_printed({"progress": [done, total]}))
+            except OSError as error:
+                raise _CallerGoneError from error
 
-        do, args = _request(line)
         try:
             return _printed({"result": self._handler(do, args, files, progress)})
-        except ConvenioError:
+        except (ConvenioError, _CallerGoneError):
             raise
         except Exception as error:
             _log.exception("control_fault")
             raise UnavailableError("control.fault", kind=type(error).__name__) from error
+
+
+class _CallerGoneError(OSError):
+    """Nobody takes the progress of what is being done."""
+
+
+class _Place:
+    """A place among those who are served, taken already; it is given back once."""
+
+    def __init__(self, slots: threading.BoundedSemaphore) -> None:
+        self._slots: threading.BoundedSemaphore | None = slots
+
+    def change(self, slots: threading.BoundedSemaphore) -> None:
+        """A place among others instead.  Raises:  UnavailableError: control.busy; it has none."""
+        self.leave()
+        if not slots.acquire(blocking=False):
+            raise UnavailableError("control.busy", max=MAX_LASTING)
+        self._slots = slots
+
+    def leave(self) -> None:
+        if self._slots is not None:
+            self._slots.release()
+            self._slots = None
 
 
 class ControlClient:

@@ -14,6 +14,7 @@ from typing import Final
 from convenio.node import setup
 from convenio.node.local import Channel
 from convenio.node.wiring import Node
+from convenio.store.derived import kept_aside
 
 MIN_FREE_BYTES: Final = 1 << 30
 STALE_S: Final = 86_400
@@ -42,6 +43,8 @@ def _directory(node: Node) -> Iterator[Finding]:
         yield Finding("doctor.disk", True, {"free_mb": free >> 20})
     if (node.path / setup.ROOTS).is_dir() and any((node.path / setup.ROOTS).iterdir()):
         yield Finding("doctor.roots_here", False, {"folder": setup.ROOTS})
+    for name in kept_aside(node.path):
+        yield Finding("doctor.set_aside", False, {"file": name})
     for name in (setup.KEYS, setup.LOG, setup.LOCAL):
         if (node.path / name).stat().st_mode & 0o077:
             yield Finding("doctor.open_file", True, {"file": name})

@@ -64,9 +64,10 @@ class _Channel:
     were not here when they were folded. awaited: for each blob that its author has not brought,
     which entries want it. arrived: entries of which something may have come since we last looked.
     objected: leaves we have objected to; considered: up to which index we have looked for what to
-    object to. clocks: entries of ours that start a clock and whose receipt nobody has logged yet.
-    fresh: what came into the cut and is not looked at and indexed yet. book: the cases, told of
-    everything that comes into the cut exactly once.
+    object to. clocks: entries of ours that start a clock and that somebody keeps silent about.
+    proved: of which leaf, and by whose cosignature, our log holds a `proof.v1`. fresh: what came
+    into the cut and is not looked at and indexed yet. book: the cases, told of everything that
+    comes into the cut exactly once.
     """
 
     fold: Fold
@@ -79,6 +80,11 @@ class _Channel:
     considered: dict[PartyId, int] = field(default_factory=dict)
     fresh: list[Folded] = field(default_factory=list)
     clocks: dict[Place, bytes] = field(default_factory=dict)
+    proved: set[tuple[str, str]] = field(default_factory=set)
+
+
+def _nobody() -> None:
+    pass
 
 
 class Folding:
@@ -116,10 +122,20 @@ class Folding:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="folding", daemon=True)
 
-    def start(self) -> None:
-        """Fold what is held already, then go on in a thread."""
-        for channel in self._foldable():
-            self._fold_new(channel.ch)
+    def start(self, progress: Callable[[int, int], None]) -> None:
+        """Fold and index what is held already, then go on in a thread.
+
+        progress: (entries done, entries in all), after each batch.
+        """
+        channels = self._foldable()
+        logs = [log for channel in channels for log in self._registry.logs(channel.ch)]
+        total = sum(self._store.head(log.origin).size for log in logs)
+
+        def told() -> None:
+            progress(sum(sum(self.cut(each.ch).values()) for each in channels), total)
+
+        for channel in channels:
+            self._fold_new(channel.ch, told)
         self._thread.start()
         self._wake.set()
 
@@ -264,7 +280,7 @@ class Folding:
 
     # --- folding ---
 
-    def _fold_new(self, ch: str) -> None:
+    def _fold_new(self, ch: str, told: Callable[[], None] = _nobody) -> None:
         """Feed the fold until nothing is new. Logs take turns: each may wait for others."""
         state = self._state(ch)
         self._take_in(state)  # what an error kept from being indexed the last time
@@ -275,6 +291,7 @@ class Folding:
                 if self._feed_batch(state, log):
                     moved = True
                     self._take_in(state)
+                    told()
                     if not log.own:
                         self._folded(log)
 
@@ -317,7 +334,7 @@ class Folding:
             elif item.header.due_in and not item.header.case:
                 state.clocks[item.place] = item.leaf
             elif item.header.type == PROOF:
-                self._proven(state, str(item.header.data["leaf"]))
+                state.proved.add((str(item.header.data["leaf"]), str(item.header.data["name"])))
             return
         for c in self._lacking(state, item.place.party, item.header):
             state.incomplete[item.place] = item.leaf
@@ -359,6 +376,7 @@ class Folding:
     def _answer(self, ch: str) -> None:
         """Say what we received, what we lack, what has come; object to what breaks a rule.
 
+        In this order: who objects to an entry has it in its past (docs/spec/fold.md).
         A failure to write is not ours to report: it stands in the store's and outbox's own state,
         and the next wake tries again.
         """
@@ -366,9 +384,9 @@ class Folding:
         if not own.channel.in_force or own.channel.frozen_at:
             return
         with contextlib.suppress(ConvenioError):
-            self._object(state, own)
             while self._say_received(state, own):
                 self._fold_new(ch)  # so that what we have just said is not said again
+            self._object(state, own)
             self._prove(state, own)
 
     def _say_received(self, state: _Channel, own: Log) -> bool:
@@ -461,27 +479,32 @@ class Folding:
             return [(index, unfit[index]) for index in fresh][::-1]
 
     def _prove(self, state: _Channel, own: Log) -> None:
-        """Log the partner's cosignature over what started a clock, if it keeps silent about it.
+        """Log each partner's cosignature over what started a clock, if it keeps silent about it.
 
         Else a debtor that takes everything and never writes `received.v1` would never be overdue.
         """
         now = int(self._clock())
         for place, leaf in list(state.clocks.items()):
-            members = own.charter.members()
-            if all(self.receipt(own.channel.ch, place, p) for p in members if p != own.party):
+            silent = self._silent(state, own, place)
+            if not silent:
                 del state.clocks[place]
-                continue
-            for party in members:
+            for party in silent:
                 key = own.charter.member(party).mirror_verifiers()[0]
                 taken = self._store.earliest_cosignature(own.origin, key.name, place.index + 1)
-                if taken and party != own.party and now - taken.at >= self._limits.proof_after_s:
+                if taken and now - taken.at >= self._limits.proof_after_s:
                     self._say(own, self._draft(own, PROOF, _proof_data(leaf, taken)), state.seen)
-                    state.clocks.pop(place, None)
+                    state.proved.add((leaf.hex(), key.name))
 
-    def _proven(self, state: _Channel, leaf: str) -> None:
-        for place, known in list(state.clocks.items()):
-            if known.hex() == leaf:
-                del state.clocks[place]
+    def _silent(self, state: _Channel, own: Log, place: Place) -> list[PartyId]:
+        """Who has neither said that it received an entry of ours, nor been proved to have it."""
+        leaf = state.clocks[place].hex()
+        return [
+            card.party
+            for card in own.charter.parties
+            if card.party != own.party
+            and (leaf, card.mirror_verifiers()[0].name) not in state.proved
+            and not self.receipt(own.channel.ch, place, card.party)
+        ]
 
     def _draft(self, own: Log, kind: str, data: Object) -> Draft:
         """A record of the node itself, signed by the node's own desk."""

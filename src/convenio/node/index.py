@@ -6,14 +6,17 @@ list from here; nothing is decided from it but what `core.decide` is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from convenio.core.errors import UnavailableError
 from convenio.core.fold import Folded
 from convenio.core.record import PartyId
 from convenio.store.database import Database
+from convenio.store.derived import open_derived
 
 _SCRIPT: Final = """
 CREATE TABLE marks (ch TEXT NOT NULL, party TEXT NOT NULL, size INTEGER NOT NULL,
@@ -51,13 +54,16 @@ class Index:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.damaged = False  # found while running: to be set aside at the next start
 
     @classmethod
-    def open(cls, path: Path) -> Index:
-        """The index at `path`, made anew where there is none."""
-        if not path.exists():
-            return cls(Database.create(path, _SCRIPT, VERSION, kind=KIND))
-        return cls(Database.open(path, VERSION, kind=KIND))
+    def open(cls, path: Path) -> tuple[Index, str]:
+        """The index at `path`, begun anew where there is none or a damaged one.
+
+        Also the name under which a damaged one is kept, or ''. The folding fills it as it starts.
+        """
+        database, kept = open_derived(path, _SCRIPT, VERSION, KIND)
+        return cls(database), kept
 
     def close(self) -> None:
         self._database.close()
@@ -77,7 +83,7 @@ class Index:
             records.append((*key, item.leaf, header.at, header.type, header.case, automatic))
             for part, body in enumerate(header.bodies):
                 cites.append((bytes.fromhex(body.c), *key, part))
-        with self._database.write() as db:
+        with self._watched(), self._database.write() as db:
             row = "INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             db.executemany(row, records)
             db.executemany("INSERT OR IGNORE INTO cites VALUES (?, ?, ?, ?, ?)", cites)
@@ -109,8 +115,16 @@ class Index:
         return [row[0] for row in self._read(query, bytes.fromhex(c), ch, party)]
 
     def _read(self, query: str, *values: str | int | bytes) -> list[Any]:
-        with self._database.reading() as db:
+        with self._watched(), self._database.reading() as db:
             return db.execute(query, values).fetchall()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        try:
+            yield
+        except UnavailableError as error:
+            self.damaged = self.damaged or error.code == "store.corrupt"
+            raise
 
 
 _SELECT: Final = "SELECT ch, party, idx, leaf, at, type, kase FROM records"

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from convenio.core.decide import Person, Role
-from convenio.core.errors import ConflictError, RefusedError
+from convenio.core.errors import ConflictError, RefusedError, UnavailableError
 from convenio.core.nearest import nearest
 from convenio.core.record import PartyId
 from convenio.core.trust import SignedCharter, parse_charter
-from convenio.store.database import Database
+from convenio.store.database import Database, shape_of
 
 _SCRIPT: Final = """
 CREATE TABLE people (
@@ -86,7 +86,12 @@ class LocalStore:
 
     @classmethod
     def open(cls, path: Path, party: str) -> LocalStore:
-        return cls(Database.open(path, VERSION, kind=KIND), party)
+        """Raises:  UnavailableError: store.*; of a damaged file nothing is believed."""
+        database = Database.open(path, VERSION, kind=KIND, quick_check=True)
+        if database.tables() != shape_of(_SCRIPT):
+            database.close()
+            raise UnavailableError("store.corrupt")
+        return cls(database, party)
 
     def close(self) -> None:
         self._database.close()
@@ -176,6 +181,12 @@ class LocalStore:
         """Reach a member at another address than its roster says; keys stay those of the roster."""
         with self._database.write() as db:
             db.execute("INSERT OR REPLACE INTO routes VALUES (?, ?, ?)", (ch, party, url))
+
+    def drop_route(self, ch: str, party: str) -> bool:
+        """Reach a member where its roster says; False if that was so already."""
+        with self._database.write() as db:
+            sql = "DELETE FROM routes WHERE ch = ? AND party = ?"
+            return db.execute(sql, (ch, party)).rowcount > 0
 
     def routes(self) -> dict[tuple[str, str], str]:
         rows = self._read("SELECT ch, party, url FROM routes")

@@ -6,7 +6,7 @@ caller may not know of it. HTTP itself is `api.partner`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from convenio.core import tiles
 from convenio.core.errors import RefusedError
@@ -64,14 +64,16 @@ class Partnering:
         self._citing, self._heard, self._came = citing, heard, came
         self.healthy = healthy
 
-    def node_key(self, keyid: str) -> Ed25519Verifier | None:
-        """The node key with that keyid, of another member of any channel of ours."""
-        for channel in self._registry.channels():
-            for card in channel.signed.charter.parties:
-                key = card.node_verifier()
-                if keyid_of(key) == keyid and card.party != self._registry.party:
-                    return key
-        return None
+    def node_keys(self, keyid: str) -> Sequence[Ed25519Verifier]:
+        """The node keys with that keyid, of the other members of our channels; each once."""
+        cards = [
+            card
+            for channel in self._registry.channels()
+            for card in channel.signed.charter.parties
+            if card.party != self._registry.party
+        ]
+        keys = dict.fromkeys(card.node_verifier() for card in cards)
+        return [key for key in keys if keyid_of(key) == keyid]
 
     # --- reading ---
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -17,10 +19,12 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9._-]{0,39}", re.ASCII)
 class People:
     """Adds, changes and disables people. Every change is on record with who made it."""
 
-    def __init__(self, local: LocalStore, desks: dict[str, str]) -> None:
-        """desks: alias -> opaque id, of this party."""
-        self._local = local
-        self._desks = desks
+    def __init__(
+        self, local: LocalStore, desks: dict[str, str], disabled: Callable[[str], None]
+    ) -> None:
+        """desks: alias -> opaque id, of this party. disabled: told who, to put them out."""
+        self._local, self._desks, self._disabled = local, desks, disabled
+        self._lock = threading.Lock()  # two keepers must not put out each other at once
 
     def add(self, by: str, name: str, roles: list[str], desks: list[str], now: int) -> Person:
         """Raises:  RefusedError: decide.* · people.name · people.role · trust.unknown_desk ·
@@ -36,21 +40,34 @@ class People:
     def change(self, by: str, name: str, roles: list[str], desks: list[str], now: int) -> Person:
         """Give a person these roles and desks, in place of those they had."""
         self._require_keeper(by)
-        old = self._local.person(name)
-        new = replace(old, roles=_roles(roles), desks=self._desk_ids(desks) if desks else old.desks)
-        self._keep_one_keeper(new)
-        self._local.change_person(new)
+        given, ids = _roles(roles), self._desk_ids(desks)
+        with self._lock:
+            old = self._local.person(name)
+            new = replace(old, roles=given, desks=ids if desks else old.desks)
+            self._keep_one_keeper(new)
+            self._local.change_person(new)
         self._note(by, "people.role", name, now)
         return new
 
     def disable(self, by: str, name: str, now: int) -> Person:
         """From now on this person may do nothing; what they did stays theirs."""
         self._require_keeper(by)
-        gone = replace(self._local.person(name), active=False)
-        self._keep_one_keeper(gone)
-        self._local.change_person(gone)
+        with self._lock:
+            gone = replace(self._local.person(name), active=False)
+            self._keep_one_keeper(gone)
+            self._local.change_person(gone)
+        self._disabled(name)
         self._note(by, "people.disable", name, now)
         return gone
+
+    def enable(self, by: str, name: str, now: int) -> Person:
+        """This person may do again what their roles say; they sign in anew."""
+        self._require_keeper(by)
+        with self._lock:
+            back = replace(self._local.person(name), active=True)
+            self._local.change_person(back)
+        self._note(by, "people.enable", name, now)
+        return back
 
     def _require_keeper(self, by: str) -> None:
         require(Question(Act.GOVERN, self._local.person(by)))

@@ -34,7 +34,8 @@ from convenio.store.sqlite import SqliteStore
 
 Random = Callable[[int], bytes]
 KEYS, CARD, ROOTS = "keys.age", "card.note", "roots"
-LOG, LOCAL, VIEW, BLOBS, TILES = "log.db", "local.db", "view.db", "blobs", "tiles"
+LOG, LOCAL, VIEW, COUNTS = "log.db", "local.db", "view.db", "counts.db"
+BLOBS, TILES = "blobs", "tiles"
 SCRATCH, LOCK, CERTIFICATE, TLS_KEY = "scratch", "lock", "tls.crt", "tls.key"
 
 

@@ -91,6 +91,13 @@ class SignIns:
         with self._lock:
             self._sessions.pop(_hash(secret), None)
 
+    def forget(self, name: str) -> None:
+        """Every link and session of this person has ended."""
+        with self._lock:
+            for kept in (self._links, self._sessions):
+                for key in [key for key, (whose, _) in kept.items() if whose == name]:
+                    del kept[key]
+
     def _give(self, kept: dict[str, tuple[str, int]], name: str, seconds: int) -> Given:
         secret, until = self._rng(32).hex(), int(self._clock()) + seconds
         with self._lock:

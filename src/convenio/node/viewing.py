@@ -31,6 +31,12 @@ def may_look_at(person: Person | None, channel: Channel) -> bool:
     return any(not decide(Question(act, person, charter)) for act in acts)
 
 
+def require_look(person: Person | None, channel: Channel) -> None:
+    """Nothing, if `may_look_at` says yes.  Raises:  RefusedError: decide.*."""
+    if not may_look_at(person, channel):
+        require(Question(Act.SEE, person, channel.signed.charter))
+
+
 def rules(person: Person | None, found: Found) -> list[str]:
     """For each body, the rule that forbids this person to open it; empty where none does."""
     header, charter = found.header, found.log.charter

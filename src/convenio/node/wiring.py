@@ -8,8 +8,10 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from convenio.core.draft import Draft, Seen
 from convenio.core.errors import (
@@ -47,6 +49,8 @@ from convenio.peer.wire import Limits as PeerLimits
 from convenio.store.objects import BlobLimits, DiskBlobs
 from convenio.store.sqlite import SqliteStore
 
+_T = TypeVar("_T")
+Progress = Callable[[int, int], None]
 _log = logging.getLogger("convenio.node")
 
 
@@ -91,6 +95,23 @@ def _read(path: Path) -> bytes:
         raise UnavailableError("node.incomplete", file=path.name) from error
 
 
+def _truth(path: Path, opening: Callable[[Path], _T]) -> _T:
+    """What cannot be made again: if it is damaged the node does not start, and changes nothing.
+
+    Raises:  UnavailableError: node.damaged · store.*
+    """
+    try:
+        return opening(path)
+    except UnavailableError as error:
+        if error.code in ("store.corrupt", "store.foreign"):
+            raise UnavailableError("node.damaged", file=path.name, why=error.code) from error
+        raise
+
+
+def _unseen(_done: int, _total: int) -> None:
+    pass
+
+
 class Node:
     """A node with its keys unlocked. `start` sets its threads going, `stop` ends them."""
 
@@ -108,9 +129,13 @@ class Node:
         self.card: Card = parse_card(_read(path / setup.CARD))
         self._check_whose()
         self.party = PartyId(self.config.party)
-        self.store = SqliteStore.open(path / setup.LOG)
-        self.local = LocalStore.open(path / setup.LOCAL, self.party)
-        self.index = Index.open(path / setup.VIEW)
+        self.store = _truth(path / setup.LOG, SqliteStore.open)
+        self.local = _truth(path / setup.LOCAL, lambda file: LocalStore.open(file, self.party))
+        self.index, view_kept = Index.open(path / setup.VIEW)
+        self.quotas, quota_kept = Quotas.open(path / setup.COUNTS)
+        self.set_aside = tuple(filter(None, (view_kept, quota_kept)))
+        for kept in self.set_aside:
+            _log.warning("set_aside %s", kept)
         self.blobs = DiskBlobs(
             path / setup.BLOBS, clock, BlobLimits(max_blob_bytes=self.limits.max_body_bytes)
         )
@@ -154,7 +179,6 @@ class Node:
             self._folded,
             self._failed,
         )
-        self.quotas = Quotas()
         self.mirror = Mirror(
             self.store, self.keys, clock, limits, self.quotas, self._mirrored, self._alarm
         )
@@ -206,17 +230,20 @@ class Node:
             scratch=scratch,
         )
         desks = {desk.alias: desk.id for desk in self.keys.desks}
-        self.people = People(self.local, desks)
         self.signins = SignIns(self.local, clock, system_random)
+        self.people = People(self.local, desks, self.signins.forget)
         self.outbox = Outbox(self.registry, self._feed)
         self.channels = Channels(self.local, self.card, clock, system_random, self.refresh)
 
     # --- life ---
 
-    def start(self, *, feeding: bool) -> None:
-        """Set the threads going. feeding: also bring our logs to the partners."""
+    def start(self, *, feeding: bool, progress: Progress = _unseen) -> None:
+        """Set the threads going. feeding: also bring our logs to the partners.
+
+        progress: of reading what the logs say, in entries, until all are folded and indexed.
+        """
         self.sequencer.start()
-        self.folding.start()
+        self.folding.start(progress)
         if feeding:
             self.outbox.start()
 
@@ -225,6 +252,7 @@ class Node:
         self.outbox.stop()
         self.folding.stop()
         self.sequencer.stop()
+        self.quotas.close()
         self.index.close()
         self.local.close()
         self.store.close()
@@ -237,7 +265,7 @@ class Node:
 
     def healthy(self) -> bool:
         """Whether to go on; if not, end the process and start it again."""
-        return self.failure is None and not self.store.dead
+        return self.failure is None and not self.store.dead and not self.index.damaged
 
     def refresh(self) -> None:
         """The channels have changed."""

@@ -6,7 +6,7 @@ and its HTTP shell (`convenio.api`) writes them down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from convenio.core.mirrorwire import AddCheckpoint, MirrorInfo, Package, UploadH
 from convenio.core.note import Ed25519Verifier
 
 Who = Ed25519Verifier | None
-"""The node key that signed the request, as `PartnerService.node_key` gave it; None: a stranger."""
+"""The node key that signed the request, one that `node_keys` gave; None: a stranger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,11 @@ class PartnerService(Protocol):
     "quota."), UnavailableError 503; the code is sent along.
     """
 
-    def node_key(self, keyid: str) -> Ed25519Verifier | None:
-        """The node key with that keyid (`httpsig.keyid_of`), of any party in any channel.
+    def node_keys(self, keyid: str) -> Sequence[Ed25519Verifier]:
+        """Every node key with that keyid (`httpsig.keyid_of`), of any party in any channel.
 
+        Mostly one or none. A keyid is a name and four bytes of a hash, which a party of another
+        channel can make its own: the caller is the one whose key the signature is by.
         Does not block: it is asked before anything is known of the caller.
         """
 

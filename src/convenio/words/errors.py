@@ -108,9 +108,12 @@ HAPPENED: Final[dict[str, str]] = {
     "channel.frozen": "The channel {channel} is frozen: a party has signed two histories.",
     "channel.incomplete": "Not all parties have signed the charter of {channel} yet.",
     "channel.name_taken": "Another channel here is already called {channel}.",
+    "channel.no_route": "No other address was given here for {party} in {channel}.",
     "channel.nonce_taken": "Another channel here already uses the logs that this charter names.",
     "channel.not_ours": "The charter of {channel} does not name this node's party.",
     "channel.other_card": "The charter of {channel} holds a card of ours that is not this node's.",
+    "channel.other_roots": "The charter gives {party} other root keys than {channel}, which is "
+    "confirmed.",
     "channel.roots": "Of {needed} root keys needed, {given} were given.",
     "channel.unconfirmed": (
         "The fingerprint of the channel {channel} has not been confirmed on this node."
@@ -132,6 +135,7 @@ HAPPENED: Final[dict[str, str]] = {
     "config.no_node": "There is no node in {directory}.",
     "config.toml": "The settings file is not valid TOML.",
     "config.unknown_key": "There is no setting called {key}.",
+    "control.busy": "Too many commands that may last are running on this node already ({max}).",
     "control.fault": "The node could not make sense of the request ({kind}).",
     "control.lost": "The node went away before it answered; whether it acted is not known.",
     "control.no_node": "No node is running in this directory.",
@@ -219,6 +223,7 @@ HAPPENED: Final[dict[str, str]] = {
     "mirrorwire.proof_too_long": "A proof in the upload has more than {max_hashes} hashes.",
     "mirrorwire.size": "The size in the mirror's answer is not a number we accept.",
     "mirrorwire.too_long": "The request is longer than {max_bytes} bytes.",
+    "node.damaged": "The file {file} is damaged, or is not a file of this node ({why}).",
     "node.failed": "A part of the node stopped working, so the node stopped as a whole.",
     "node.fault": "Something unexpected failed inside the node ({kind}).",
     "node.incomplete": "The file {file} of this node is missing or cannot be read.",
@@ -498,6 +503,10 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "channel.not_ours",
         "channel.other_card",
     ),
+    "Nothing was signed or kept. Somebody may have exchanged the keys: call a person you know at "
+    "that party, on a number you had before. Only if they say so, give “--other-roots” with its "
+    "name.": ("channel.other_roots",),
+    "Nothing changed: it is reached where its card says.": ("channel.no_route",),
     "Nothing was sent. Compare the fingerprint by voice, then give “channel confirm”.": (
         "channel.unconfirmed",
     ),
@@ -527,6 +536,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Nothing was made there. Check the directory, or make a node with “convenio init”.": (
         "config.no_node",
+    ),
+    "Nothing was begun, and what was said before is delivered all the same. Try again later.": (
+        "control.busy",
     ),
     "Start the node and give the same command again: nothing is said twice.": ("control.lost",),
     "Nothing is lost. Start it with “convenio serve”.": ("control.no_node",),
@@ -597,6 +609,10 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "The node did not start and nothing changed. Put the file back, or see who may read it.": (
         "node.incomplete",
+    ),
+    "The node did not start and nothing changed. Copy the whole directory away as it is, then put "
+    "the file back from the newest backup. What partners have countersigned, they still hold.": (
+        "node.damaged",
     ),
     "Nothing changed. Use the node that runs, or stop it first.": ("node.running",),
     "Everything accepted until now is kept. Give the command again when the node is running.": (

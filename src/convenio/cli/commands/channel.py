@@ -13,7 +13,7 @@ from convenio.cli.command import Group, examples
 from convenio.cli.command import command as declare
 from convenio.cli.files import DASH, input_file, output, to_file
 from convenio.cli.link import Link
-from convenio.cli.options import EXISTING, acting_keeper, on_node, root_keys
+from convenio.cli.options import EXISTING, acting_keeper, looking, on_node, root_keys
 from convenio.cli.phrases import passphrase
 from convenio.cli.shell import Answer, Shell
 from convenio.core.errors import QuorumError
@@ -23,6 +23,17 @@ from convenio.words import N_
 ROOT_PASSPHRASE = "--root-passphrase-file"  # noqa: S105 - the name of an option
 _CARDS = N_("The card of another member. Can be given several times.")
 _CHARTER_OUT = N_("Write the charter there, to be given to the others; - is standard output.")
+
+
+_other_roots = click.option(
+    "--other-roots",
+    multiple=True,
+    metavar=N_("PARTY"),
+    help=N_(
+        "This party has told you by voice that it has new root keys: other ones than in a channel "
+        "that is confirmed here. Can be given several times."
+    ),
+)
 
 
 @click.group(
@@ -76,6 +87,7 @@ def command() -> None:
     help=N_("What the channel is for; purposes are never mixed."),
 )
 @to_file(_CHARTER_OUT)
+@_other_roots
 @root_keys
 @acting_keeper
 def propose(
@@ -88,6 +100,7 @@ def propose(
     access: str,
     purpose: str,
     target: Path,
+    other_roots: tuple[str, ...],
     root: tuple[Path, ...],
     root_passphrase_file: Path | None,
     person: str,
@@ -102,6 +115,7 @@ def propose(
         "access": access,
         "purpose": purpose,
         "cards": len(cards),
+        "other_roots": list(other_roots),
         "root_passphrase": _root_phrase(shell, root_passphrase_file),
     }
     answer = _with_files(shell, link, "channel.propose", args, [*cards, *_roots(link, root)])
@@ -122,6 +136,7 @@ def propose(
 @on_node
 @click.argument("charter", metavar=N_("CHARTER"), type=EXISTING)
 @to_file(_CHARTER_OUT, required=False)
+@_other_roots
 @root_keys
 @acting_keeper
 def accept(
@@ -129,11 +144,12 @@ def accept(
     link: Link,
     charter: Path,
     target: Path | None,
+    other_roots: tuple[str, ...],
     root: tuple[Path, ...],
     root_passphrase_file: Path | None,
     person: str,
 ) -> None:
-    args: dict[str, Any] = {"as": person, "root_passphrase": ""}
+    args: dict[str, Any] = {"as": person, "root_passphrase": "", "other_roots": list(other_roots)}
     try:
         answer = _with_files(shell, link, "channel.accept", args, [charter])
     except QuorumError as error:
@@ -178,20 +194,23 @@ def confirm(
 @on_node
 @click.argument("channel", metavar=N_("CHANNEL"))
 @to_file(_CHARTER_OUT, required=False)
-def show(shell: Shell, link: Link, channel: str, target: Path | None) -> None:
+@looking
+def show(shell: Shell, link: Link, channel: str, target: Path | None, person: str) -> None:
+    args = {"as": person, "channel": channel}
     if target is None:
-        answer = link.call("channel.show", {"channel": channel})
+        answer = link.call("channel.show", args)
     else:
         with output(target) as file:
-            answer = link.call("channel.show", {"channel": channel}, [file.fileno()])
+            answer = link.call("channel.show", args, [file.fileno()])
     if target != DASH:
         shell.answer(answer, lambda: _render(shell, link, answer))
 
 
 @declare("list", help=N_("The channels of this node."), example="convenio channel list mx")
 @on_node
-def list_(shell: Shell, link: Link) -> None:
-    answer = link.call("channel.list", {})
+@looking
+def list_(shell: Shell, link: Link, person: str) -> None:
+    answer = link.call("channel.list", {"as": person})
     rows = [
         [
             c["name"],
@@ -235,7 +254,24 @@ def route(shell: Shell, link: Link, channel: str, party: str, url: str, person: 
     shell.answer(answer, lambda: shell.line(done))
 
 
-for each in (propose, accept, confirm, show, list_, route):
+@declare(
+    "unroute",
+    help=N_("Reach a member where its card says again, in place of another address."),
+    example="convenio channel unroute mx framework us",
+)
+@on_node
+@click.argument("channel", metavar=N_("CHANNEL"))
+@click.argument("party", metavar=N_("PARTY"))
+@acting_keeper
+def unroute(shell: Shell, link: Link, channel: str, party: str, person: str) -> None:
+    args = {"as": person, "channel": channel, "party": party}
+    answer = link.call("channel.unroute", args)
+    url = next(each["url"] for each in answer["parties"] if each["party"] == party)
+    done = shell.text("{party} is reached at {url} from now on.", party=party, url=url)
+    shell.answer(answer, lambda: shell.line(done))
+
+
+for each in (propose, accept, confirm, show, list_, route, unroute):
     command.add_command(each)
 
 
@@ -317,6 +353,10 @@ def _render(shell: Shell, link: Link, channel: Answer) -> None:
         shell.text("Desks"),
     ]
     shell.table(headings, rows)
+    for party, url in channel["routes"].items():
+        shell.line(
+            shell.text("{party} is reached at {url}, not as its card says.", party=party, url=url)
+        )
     _render_fingerprint(shell, link, channel)
 
 

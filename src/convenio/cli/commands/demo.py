@@ -32,7 +32,7 @@ _LOOK_EVERY_S = 0.5
         "plain words what each side can prove. Then keep them running until Ctrl-C. People and "
         "cases are made up."
     ),
-    example=["convenio demo", "convenio demo --once", "convenio demo --lang es --dir /tmp/demo"],
+    example=["convenio demo", "convenio demo --once", "convenio demo --lang es --dir demo-es"],
 )
 @click.option(
     "--dir",

@@ -6,7 +6,7 @@ import click
 
 from convenio.cli.command import command as declare
 from convenio.cli.link import Link
-from convenio.cli.options import on_node
+from convenio.cli.options import acting_keeper, on_node
 from convenio.cli.shell import Answer, Shell
 from convenio.words import N_
 
@@ -21,9 +21,11 @@ from convenio.words import N_
 )
 @on_node
 @click.option("--channel", default="", metavar=N_("NAME"), help=N_("Only this channel."))
-def command(shell: Shell, link: Link, channel: str) -> None:
+@acting_keeper
+def command(shell: Shell, link: Link, channel: str, person: str) -> None:
+    args = {"as": person, **({"channel": channel} if channel else {})}
     with shell.progress(shell.text("Exporting")) as progress:
-        answer = link.call("export", {"channel": channel} if channel else {}, progress=progress)
+        answer = link.call("export", args, progress=progress)
     shell.answer(answer, lambda: _render(shell, answer))
 
 

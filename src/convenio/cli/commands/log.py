@@ -59,11 +59,11 @@ def command(
     args: dict[str, Any] = {"as": person, "channel": channel}
     if record:
         answer = link.call("record", {**args, "record": record})
-        lines = record_lines(shell, answer, Desks.of(link, answer["channel"]))
+        lines = record_lines(shell, answer, Desks.of(link, answer["channel"], person))
         shell.answer(answer, lambda: shell.line("\n".join(lines)))
         return
     answer = link.call("log", {**args, "limit": limit, "before": before, "automatic": automatic})
-    shell.answer(answer, lambda: _render(shell, answer, Desks.of(link, channel)))
+    shell.answer(answer, lambda: _render(shell, answer, Desks.of(link, channel, person)))
 
 
 def _render(shell: Shell, answer: Answer, desks: Desks) -> None:

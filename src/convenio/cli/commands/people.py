@@ -7,7 +7,7 @@ import click
 from convenio.cli.command import Group, examples
 from convenio.cli.command import command as declare
 from convenio.cli.link import Link
-from convenio.cli.options import Function, acting_keeper, on_node
+from convenio.cli.options import Function, acting_keeper, looking, on_node
 from convenio.cli.shell import Answer, Shell
 from convenio.core.errors import UnavailableError
 from convenio.node.config import read_config
@@ -87,10 +87,23 @@ def disable(shell: Shell, link: Link, name: str, person: str) -> None:
     _show(shell, link.call("people.disable", {"as": person, "person": name}))
 
 
+@declare(
+    "enable",
+    help=N_("A disabled person may do again what their roles say, and signs in anew."),
+    example="convenio people enable mx ana",
+)
+@on_node
+@click.argument("name", metavar=N_("PERSON"))
+@acting_keeper
+def enable(shell: Shell, link: Link, name: str, person: str) -> None:
+    _show(shell, link.call("people.enable", {"as": person, "person": name}))
+
+
 @declare("list", help=N_("The people of this node."), example="convenio people list mx")
 @on_node
-def list_(shell: Shell, link: Link) -> None:
-    answer = link.call("people.list", {})
+@looking
+def list_(shell: Shell, link: Link, person: str) -> None:
+    answer = link.call("people.list", {"as": person})
     shell.answer(answer, lambda: _table(shell, answer["people"]))
 
 
@@ -114,7 +127,7 @@ def link_(shell: Shell, link: Link, name: str, person: str) -> None:
     shell.answer(value, lambda: shell.line(f"{url}\n{until}"))
 
 
-for each in (add, role, disable, link_, list_):
+for each in (add, role, disable, enable, link_, list_):
     command.add_command(each)
 
 

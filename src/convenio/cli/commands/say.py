@@ -237,14 +237,16 @@ def _answer(
         waiting = shell.text("Waiting for the receipt")
         try:
             with shell.progress(waiting):
-                waited = link.call(
-                    "wait", {"leaf": said["leaf"], "seconds": wait_s}, patience_s=wait_s + 60
-                )
+                asked = {"as": args["as"], "channel": args["channel"], "leaf": said["leaf"]}
+                waited = link.call("wait", {**asked, "seconds": wait_s}, patience_s=wait_s + 60)
         except KeyboardInterrupt:  # only the waiting has ended
             _render(shell, value, running=True)
             shell.advise(
                 shell.text("It is said and will be delivered; it cannot be taken back by stopping.")
             )
+            raise
+        except UnavailableError as error:
+            error.parameters.setdefault("record", said["place"])
             raise
         if not waited["done"]:
             raise UnavailableError(

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import click
 from convenio.cli.command import command as declare
 from convenio.cli.options import EXISTING, PASSPHRASE_FILE
 from convenio.cli.phrases import passphrase
-from convenio.cli.shell import Shell
+from convenio.cli.shell import Progress, Shell, say_set_aside
 from convenio.node.config import read_config
 from convenio.words import N_
 
@@ -50,7 +51,14 @@ def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_lev
     prompt = shell.text("Passphrase of the node in {directory}", directory=directory)
     phrase = passphrase(shell, passphrase_file, prompt, PASSPHRASE_FILE)
 
+    starting = ExitStack()
+
+    def opened(node: Any) -> Progress:
+        say_set_aside(shell, node.set_aside)
+        return starting.enter_context(shell.progress(shell.text("Reading the logs")))
+
     def ready(node: Any) -> None:
+        starting.close()
         url = node.card.roster.url
         value = {
             "event": "ready",
@@ -70,7 +78,9 @@ def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_lev
 
     # The shells do not know one another: the process that serves partners is named, not imported.
     run: Callable[..., None] = importlib.import_module("convenio.api.process").run
-    run(directory, phrase, ready=ready, pages=_pages(directory, config.web_port))
+    with starting:
+        pages = _pages(directory, config.web_port)
+        run(directory, phrase, opened=opened, ready=ready, pages=pages)
     shell.advise(shell.text("Stopped."))
 
 

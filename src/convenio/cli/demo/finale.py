@@ -190,7 +190,8 @@ class Finale:
         folders = {}
         for channel in (SEALED, PUBLIC):
             folder = self._fresh(f"{party}-{channel}")
-            for log in self._pair.call(party, "export", {"channel": channel})["logs"]:
+            args = {"as": "keeper", "channel": channel}
+            for log in self._pair.call(party, "export", args)["logs"]:
                 shutil.copytree(log["folder"], folder / log["party"])
             shutil.copyfile(folder / "mx" / CHARTER, folder / CHARTER)
             folders[channel] = folder
@@ -207,7 +208,7 @@ class Finale:
         return folder
 
     def _copy_of_log(self, folder: Path) -> Path:
-        exported = self._pair.call("mx", "export", {"channel": PUBLIC})["logs"]
+        exported = self._pair.call("mx", "export", {"as": "keeper", "channel": PUBLIC})["logs"]
         mine = next(log for log in exported if log["party"] == "mx")
         return Path(shutil.copytree(mine["folder"], folder / "log"))
 

@@ -255,9 +255,10 @@ class Story:
         args = self._args(party) | {"type": "statement.v1", "bodies": [_LABEL]}
         return [self._pair.call(party, "say", args, (content.both(text),)) for text in texts]
 
-    def wait(self, party: str, leaf: str, seconds: int = WAIT_S) -> bool:
+    def wait(self, party: str, leaf: str, channel: str = SEALED) -> bool:
         """Whether the record is with the partner, all of it, in time."""
-        waited = self._pair.call(party, "wait", {"leaf": leaf, "seconds": seconds})
+        args = {"as": OFFICERS[party], "channel": channel, "leaf": leaf, "seconds": WAIT_S}
+        waited = self._pair.call(party, "wait", args)
         return bool(waited["done"])
 
     def _say(self, what: str, letter: Letter, more: Json | None = None) -> Row:
@@ -320,7 +321,7 @@ class Story:
                 continue
             last = self._record(row.party, row.places[-1], row.channel)
             with self._teller.working(self.text("Waiting for the countersignature")):
-                if not self.wait(row.party, last["leaf"]):
+                if not self.wait(row.party, last["leaf"], row.channel):
                     raise UnavailableError(
                         "say.no_receipt", record=last["place"], leaf=last["leaf"], seconds=WAIT_S
                     )
@@ -364,12 +365,13 @@ class Story:
 
     def _channel(self, name: str, access: str) -> Answer:
         """The channel, in force at both nodes: proposed, accepted, taken back, confirmed."""
-        known = {each["name"] for each in self._pair.call("mx", "channel.list", {})["channels"]}
+        keeper = {"as": "keeper"}
+        known = {each["name"] for each in self._pair.call("mx", "channel.list", keeper)["channels"]}
         if name not in known:
             self._sign(name, access)
-        digits = self._pair.call("us", "channel.show", {"channel": name})["fingerprint"]
+        digits = self._pair.call("us", "channel.show", keeper | {"channel": name})["fingerprint"]
         for party in PARTIES:
-            args = {"as": "keeper", "channel": name, "fingerprint": digits}
+            args = keeper | {"channel": name, "fingerprint": digits}
             answer = self._pair.call(party, "channel.confirm", args)
         return answer
 

@@ -1,8 +1,8 @@
 """Every command a person or a page can give a node, by name: what the local socket dispatches.
 
 A command takes plain values and open files, asks the services, and returns plain values. It decides
-nothing itself: who may do what is asked of `core.decide`, here only for what has no service of its
-own.
+nothing itself: its door asks `core.decide` before it runs, and the services ask again of what they
+are about to do.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ COMMANDS: dict[str, Command] = {
 }
 
 
+LASTING: frozenset[str] = frozenset(do for do, command in COMMANDS.items() if command.lasts)
+"""What may take minutes: counted apart by `control.ControlServer`."""
+
+
 def dispatcher(node: Node) -> Handler:
     """What `control.ControlServer` calls for each request."""
 
@@ -31,6 +35,7 @@ def dispatcher(node: Node) -> Handler:
         command = COMMANDS.get(do)
         if command is None:
             raise MalformedError("command.unknown", command=do[:40])
-        return command(node, args, files, progress)
+        command.door(node, args)
+        return command.run(node, args, files, progress)
 
     return handle

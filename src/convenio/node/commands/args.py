@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, cast
 
 from convenio.core.decide import Act, Person, Question, require
@@ -16,8 +17,21 @@ from convenio.node.records import Found
 from convenio.node.wiring import Node
 
 Args = dict[str, Any]
-Command = Callable[[Node, Args, list[int], Progress], Answer]
+Run = Callable[[Node, Args, list[int], Progress], Answer]
+Door = Callable[[Node, Args], None]
 MAX_PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. run is called only after door, which asks `core.decide` (see `doors`).
+
+    lasts: it may take minutes, so it is counted apart and never keeps the short ones waiting.
+    """
+
+    door: Door
+    run: Run
+    lasts: bool = False
 
 
 def text_of(args: Args, key: str, default: str | None = None) -> str:
@@ -69,9 +83,8 @@ def person_of(node: Node, args: Args) -> Person:
 
 
 def viewer_of(node: Node, args: Args) -> Person | None:
-    """Who looks; None for a stranger."""
-    name = args.get("as")
-    return node.local.person(name) if isinstance(name, str) else None
+    """Who looks; None if nobody is named."""
+    return None if args.get("as") is None else person_of(node, args)
 
 
 def found_record(node: Node, args: Args, act: Act = Act.SEE) -> Found:

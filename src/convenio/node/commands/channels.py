@@ -13,10 +13,14 @@ from convenio.node.commands.args import (
     number_of,
     opened,
     text_of,
+    texts_of,
+    viewer_of,
 )
+from convenio.node.commands.doors import enters, governs, looks_at_channel
 from convenio.node.control import Answer, Progress
 from convenio.node.keys import open_root
 from convenio.node.local import Channel
+from convenio.node.viewing import may_look_at
 from convenio.node.wiring import Node
 
 
@@ -52,8 +56,11 @@ def channel_json(channel: Channel) -> Answer:
     }
 
 
-def _channels(node: Node, _args: Args, _files: list[int], _progress: Progress) -> Answer:
-    return {"channels": [channel_json(channel) for channel in node.registry.channels()]}
+def _channels(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    """The channels this person may look at."""
+    person = viewer_of(node, args)
+    shown = [each for each in node.registry.channels() if may_look_at(person, each)]
+    return {"channels": [channel_json(channel) for channel in shown]}
 
 
 def _channel_show(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
@@ -61,7 +68,13 @@ def _channel_show(node: Node, args: Args, files: list[int], _progress: Progress)
     if files:
         with opened(files, 0, "wb") as out:
             out.write(channel.signed.note.encode())
-    return channel_json(channel)
+    return {**channel_json(channel), "routes": _routes(node, channel)}
+
+
+def _routes(node: Node, channel: Channel) -> dict[str, str]:
+    """The members that are reached elsewhere than their cards say, and where."""
+    known = node.local.routes()
+    return {party: url for (ch, party), url in known.items() if ch == channel.ch}
 
 
 def _propose(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
@@ -77,6 +90,7 @@ def _propose(node: Node, args: Args, files: list[int], _progress: Progress) -> A
         access=text_of(args, "access", "members"),
         purpose=text_of(args, "purpose", "cooperation"),
         roots=[open_root(each, phrase) for each in contents[cards:]],
+        other_roots=texts_of(args, "other_roots"),
     )
     return _with_note(node, signed.charter.ch)
 
@@ -86,7 +100,10 @@ def _accept(node: Node, args: Args, files: list[int], _progress: Progress) -> An
     charter, *roots = _contents(files)
     phrase = text_of(args, "root_passphrase", "")
     signed = node.channels.accept(
-        text_of(args, "as"), charter, [open_root(each, phrase) for each in roots]
+        text_of(args, "as"),
+        charter,
+        [open_root(each, phrase) for each in roots],
+        texts_of(args, "other_roots"),
     )
     return _with_note(node, signed.charter.ch)
 
@@ -120,11 +137,18 @@ def _route(node: Node, args: Args, _files: list[int], _progress: Progress) -> An
     return channel_json(node.local.channel(channel))
 
 
+def _unroute(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    channel, party = text_of(args, "channel"), text_of(args, "party")
+    node.channels.unroute(text_of(args, "as"), channel, party)
+    return channel_json(node.local.channel(channel))
+
+
 COMMANDS: Final[dict[str, Command]] = {
-    "channel.list": _channels,
-    "channel.show": _channel_show,
-    "channel.propose": _propose,
-    "channel.accept": _accept,
-    "channel.confirm": _confirm,
-    "channel.route": _route,
+    "channel.list": Command(enters, _channels),
+    "channel.show": Command(looks_at_channel, _channel_show),
+    "channel.propose": Command(governs, _propose),
+    "channel.accept": Command(governs, _accept),
+    "channel.confirm": Command(governs, _confirm),
+    "channel.route": Command(governs, _route),
+    "channel.unroute": Command(governs, _unroute),
 }

@@ -15,6 +15,7 @@ from convenio.node.commands.args import (
     text_of,
     texts_of,
 )
+from convenio.node.commands.doors import named, sees_record
 from convenio.node.control import Answer, Progress
 from convenio.node.wiring import Node
 
@@ -59,7 +60,7 @@ def _disclose(node: Node, args: Args, files: list[int], _progress: Progress) -> 
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "receipt": _receipt,
-    "bundle": _bundle,
-    "disclose": _disclose,
+    "receipt": Command(sees_record, _receipt),
+    "bundle": Command(named, _bundle),
+    "disclose": Command(sees_record, _disclose),
 }

@@ -20,6 +20,7 @@ from convenio.node.commands.args import (
     viewer_of,
 )
 from convenio.node.commands.channels import channel_json
+from convenio.node.commands.doors import enters, holds_link, holds_session, named, sees_record
 from convenio.node.commands.people import person_json
 from convenio.node.commands.upkeep import channel_status
 from convenio.node.control import Answer, Progress
@@ -94,13 +95,13 @@ def _web_read(node: Node, args: Args, files: list[int], _progress: Progress) -> 
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "web.link": _web_link,
-    "web.whose": _web_whose,
-    "web.enter": _web_enter,
-    "web.leave": _web_leave,
-    "web.who": _web_who,
-    "web.channels": _web_channels,
-    "web.rules": _web_rules,
-    "web.titles": _web_titles,
-    "web.read": _web_read,
+    "web.link": Command(named, _web_link),
+    "web.whose": Command(holds_link, _web_whose),
+    "web.enter": Command(holds_link, _web_enter),
+    "web.leave": Command(holds_session, _web_leave),
+    "web.who": Command(holds_session, _web_who),
+    "web.channels": Command(enters, _web_channels),
+    "web.rules": Command(sees_record, _web_rules),
+    "web.titles": Command(enters, _web_titles),
+    "web.read": Command(sees_record, _web_read),
 }

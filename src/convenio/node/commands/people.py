@@ -11,6 +11,7 @@ from convenio.node.commands.args import (
     text_of,
     texts_of,
 )
+from convenio.node.commands.doors import audits, governs
 from convenio.node.control import Answer, Progress
 from convenio.node.wiring import Node
 
@@ -56,9 +57,15 @@ def _people_disable(node: Node, args: Args, _files: list[int], _progress: Progre
     return person_json(node, person)
 
 
+def _people_enable(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    person = node.people.enable(text_of(args, "as"), text_of(args, "person"), int(node.clock()))
+    return person_json(node, person)
+
+
 COMMANDS: Final[dict[str, Command]] = {
-    "people.list": _people,
-    "people.add": _people_add,
-    "people.role": _people_role,
-    "people.disable": _people_disable,
+    "people.list": Command(audits, _people),
+    "people.add": Command(governs, _people_add),
+    "people.role": Command(governs, _people_role),
+    "people.disable": Command(governs, _people_disable),
+    "people.enable": Command(governs, _people_enable),
 }

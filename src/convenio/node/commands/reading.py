@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
-from convenio.core.decide import Act, Question, require
 from convenio.core.errors import MalformedError, RefusedError
 from convenio.core.fold import Place
 from convenio.core.record import PartyId
@@ -18,8 +17,8 @@ from convenio.node.commands.args import (
     number_of,
     opened,
     text_of,
-    viewer_of,
 )
+from convenio.node.commands.doors import sees_channel, sees_record
 from convenio.node.control import Answer, Progress
 from convenio.node.index import Row
 from convenio.node.local import Channel
@@ -55,9 +54,7 @@ def record_json(node: Node, found: Found) -> Answer:
 
 
 def _log(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
-    person = viewer_of(node, args)
     channel = node.registry.channel(text_of(args, "channel"))
-    require(Question(Act.SEE, person, channel.signed.charter))
     limit = number_of(args, "limit", 50, MAX_PAGE)
     before = _page_mark(channel, text_of(args, "before", ""))
     automatic = bool(args.get("automatic", False))
@@ -147,8 +144,8 @@ def _place(place: Place) -> str:
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "case": _case,
-    "log": _log,
-    "record": _show,
-    "open": _open,
+    "case": Command(sees_record, _case),
+    "log": Command(sees_channel, _log),
+    "record": Command(sees_record, _show),
+    "open": Command(sees_record, _open),
 }

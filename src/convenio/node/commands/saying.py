@@ -19,13 +19,15 @@ from convenio.node.commands.args import (
     text_of,
     texts_of,
 )
+from convenio.node.commands.doors import sees_channel
 from convenio.node.commands.reading import record_json
 from convenio.node.control import Answer, Progress
-from convenio.node.records import State
+from convenio.node.records import Found, State
 from convenio.node.speaking import Attachment, Saying
 from convenio.node.wiring import Node
 
 MAX_BATCH_LINE: Final = 1 << 20
+SIGN_EVERY_S: Final = 2
 
 
 def _say(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
@@ -135,31 +137,37 @@ _BATCH_FIELDS: Final = {
 }
 
 
-def _wait(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
-    """Until every addressee's own log says it has all of the record, or the time is up."""
-    leaf = leaf_of(args, "leaf")
+def _wait(node: Node, args: Args, _files: list[int], progress: Progress) -> Answer:
+    """Until every addressee's own log says it has all of the record, or the time is up.
+
+    Of a record in this channel; one of another channel is as if it were not there. A sign of life
+    is given all the while, so that a caller who has gone is not waited for.
+    """
+    leaf, ch = leaf_of(args, "leaf"), node.registry.channel(text_of(args, "channel")).ch
     seconds = number_of(args, "seconds", 30, 86_400)
     wanted = State.COSIGNED if args.get("until") == "cosigned" else State.RECEIVED
 
-    def state() -> list[State]:
-        rows = node.index.by_prefix(leaf, 1)
-        if not rows:
-            return []
-        return [d.state for d in node.records.delivery(node.records.at_row(rows[0]))]
+    def found() -> Found | None:
+        rows = [row for row in node.index.by_prefix(leaf) if row.ch == ch]
+        return node.records.at_row(rows[0]) if rows else None
 
     def ready() -> bool:
-        states = state()
+        record = found()
+        states = [d.state for d in node.records.delivery(record)] if record else []
         good = (State.RECEIVED, wanted)
         return bool(states) and all(each in good for each in states)
 
-    done = node.folding.wait_until(ready, float(seconds))
-    rows = node.index.by_prefix(leaf, 1)
-    shown = record_json(node, node.records.at_row(rows[0])) if rows else None
-    return {"done": done, "record": shown}
+    done, waited = node.folding.wait_until(ready, float(min(seconds, SIGN_EVERY_S))), SIGN_EVERY_S
+    while not done and waited < seconds:
+        progress(waited, seconds)
+        done = node.folding.wait_until(ready, float(min(seconds - waited, SIGN_EVERY_S)))
+        waited += SIGN_EVERY_S
+    record = found()
+    return {"done": done, "record": record_json(node, record) if record else None}
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "say": _say,
-    "say.batch": _say_batch,
-    "wait": _wait,
+    "say": Command(sees_channel, _say),
+    "say.batch": Command(sees_channel, _say_batch),
+    "wait": Command(sees_channel, _wait, lasts=True),
 }

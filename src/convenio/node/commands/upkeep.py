@@ -5,33 +5,39 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
-from convenio.core.decide import Act, Question, decide
-from convenio.core.errors import RefusedError
 from convenio.node import setup
 from convenio.node.commands.args import (
     Args,
     Command,
     number_of,
     opened,
-    person_of,
     text_of,
+    viewer_of,
 )
+from convenio.node.commands.doors import audits, governs, tends
 from convenio.node.control import Answer, Progress
 from convenio.node.doctor import examine
 from convenio.node.local import Channel
 from convenio.node.registry import Log
+from convenio.node.viewing import may_look_at
 from convenio.node.wiring import Node
 from convenio.store.durable import write_file
 from convenio.store.export import CHECKPOINT, export_log
 
 
-def _status(node: Node, _args: Args, _files: list[int], _progress: Progress) -> Answer:
-    """How each channel stands: our log, each partner's log here, what waits, what is wrong."""
+def _status(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
+    """How each channel stands: our log, each partner's log here, what waits, what is wrong.
+
+    Names, counts and codes. A person who is named is told of the channels they may look at.
+    """
+    person, channels = viewer_of(node, args), node.registry.channels()
+    if person is not None:
+        channels = [channel for channel in channels if may_look_at(person, channel)]
     return {
         "party": node.party,
         "url": node.card.roster.url,
         "now": int(node.clock()),
-        "channels": [channel_status(node, channel) for channel in node.registry.channels()],
+        "channels": [channel_status(node, channel) for channel in channels],
         "evidence": [
             {"origin": e.origin, "kind": e.kind, "at": e.at} for e in node.store.evidence()
         ],
@@ -138,18 +144,15 @@ def log_checkpoint(node: Node, log: Log) -> bytes:
 
 
 def _acts(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
-    """Who did what here: for the keeper and auditors."""
-    person = person_of(node, args)
-    if decide(Question(Act.GOVERN, person)) and "auditor" not in person.roles:
-        raise RefusedError("decide.role")
+    """Who did what here: for keepers and auditors."""
     return {"acts": [asdict(act) for act in node.local.acts(number_of(args, "limit", 100, 10_000))]}
 
 
 COMMANDS: Final[dict[str, Command]] = {
-    "status": _status,
-    "fsck": _fsck,
-    "doctor": _doctor,
-    "card": _card,
-    "export": _export,
-    "acts": _acts,
+    "status": Command(tends, _status),
+    "fsck": Command(tends, _fsck, lasts=True),
+    "doctor": Command(tends, _doctor),
+    "card": Command(tends, _card),
+    "export": Command(governs, _export, lasts=True),
+    "acts": Command(audits, _acts),
 }
