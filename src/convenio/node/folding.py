@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,8 +20,8 @@ from typing import Final, cast
 
 from convenio.core.canon import Object
 from convenio.core.draft import Draft, Seen, draft
-from convenio.core.errors import ConvenioError, UnavailableError
-from convenio.core.fit import Member, Rules
+from convenio.core.errors import ConvenioError, MalformedError, UnavailableError
+from convenio.core.fit import Member, Rules, open_entries, shown_split
 from convenio.core.fold import FOLD_VERSION, Alarm, Delivery, Fold, Folded, Place, Receipt, Wait
 from convenio.core.merkle import tree_root
 from convenio.core.note import parse_signature_lines
@@ -30,24 +31,28 @@ from convenio.core.record import (
     OBJECTION,
     PROOF,
     RECEIVED,
+    SPLIT,
     Header,
     PartyId,
     parse_record,
 )
+from convenio.core.split import SplitProof, parse_split, split_data
 from convenio.core.trust import Charter, author_key_name
 from convenio.instruments.builtin import BUILTIN
 from convenio.instruments.cases import Case, Casebook
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
+from convenio.node.histories import Histories
 from convenio.node.index import Index
 from convenio.node.local import Channel
-from convenio.node.registry import GENERATION, Log, Registry
+from convenio.node.registry import GENERATION, SPLIT_VIEW, Log, Registry
 from convenio.store.api import Cosigned, LogStore
 from convenio.store.objects import BlobStore
 
 BATCH: Final = 512
 MAX_WAITING: Final = 4096  # entries of a log held in memory because they wait for another log
 MAX_OBJECTIONS: Final = 1000
+SPLIT_MARK: Final = f'"type":"{SPLIT}"'.encode()  # as canonical JSON writes it
 Say = Callable[[Log, Draft, Seen], object]
 Random = Callable[[int], bytes]
 
@@ -64,7 +69,9 @@ class _Channel:
     leaves we have objected to; considered: up to which index we have looked for what to object to.
     clocks: entries of ours that start a clock and whose receipt nobody has logged yet. fresh: what
     came into the cut and is not looked at and indexed yet. book: the cases, told of everything
-    that comes into the cut exactly once.
+    that comes into the cut exactly once. last: how much of each log counts, once a party was found
+    to have signed two histories; nothing beyond is folded. looked: how much of each log was looked
+    at for proofs of such. marked: the fold marks as they were set. alarmed: how many were told.
     """
 
     fold: Fold
@@ -77,6 +84,10 @@ class _Channel:
     considered: dict[PartyId, int] = field(default_factory=dict)
     fresh: list[Folded] = field(default_factory=list)
     clocks: dict[Place, bytes] = field(default_factory=dict)
+    last: dict[PartyId, int] | None = None
+    looked: dict[PartyId, int] = field(default_factory=dict)
+    marked: dict[PartyId, int] = field(default_factory=dict)
+    alarmed: int = 0
 
 
 class Folding:
@@ -94,12 +105,15 @@ class Folding:
         node_desk: str,
         say: Say,
         folded: Callable[[Log], None],
+        histories: Histories,
         failed: Callable[[Exception], None],
     ) -> None:
-        """say: append a draft of the node itself to our log. folded: another's log has moved."""
+        """say: append a draft of the node itself to our log. folded: another's log has moved, or
+        what it says differs from what we hold. histories: told of proofs that others log."""
         self._registry, self._store, self._blobs = registry, store, blobs
         self._index, self._clock, self._limits, self._rng = index, clock, limits, rng
         self._node_desk, self._say, self._folded, self._failed = node_desk, say, folded, failed
+        self._histories = histories
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -256,6 +270,21 @@ class Folding:
             for stored in self._store.entries(logs[party].origin, index, index + 1):
                 yield parse_record(stored.entry).header
 
+    def freeze(self, ch: str) -> dict[PartyId, int]:
+        """Fold this channel no further, from now on. Returns how much of each log counts.
+
+        That is what is folded now; while a start is still going on, what was folded before it.
+        """
+        channel = self._registry.channel(ch)
+        if channel.signed.missing() or not understands(channel.signed.charter):
+            return {}
+        state = self._state(ch)
+        with self._lock:
+            if state.last is None:
+                marks = {log.party: self._store.fold_mark(log.origin)[0] for log in self._logs(ch)}
+                state.last = {p: max(n, marks[p]) for p, n in state.fold.cut().items()}
+            return dict(state.last)
+
     # --- folding ---
 
     def _fold_new(self, ch: str) -> None:
@@ -271,6 +300,10 @@ class Folding:
                     self._take_in(state)
                     if not log.own:
                         self._folded(log)
+        for log in self._logs(ch):
+            self._mark_again(state, log)
+            self._look_beyond(state, log)
+        self._tell_alarms(state, ch)
 
     def _feed_batch(self, state: _Channel, log: Log) -> bool:
         """Feed some of a log; False if there is nothing more, or too much of it waits already."""
@@ -281,18 +314,89 @@ class Folding:
         judged, unfit = self._store.fold_mark(log.origin)
         known = log.own or held < judged  # their signatures were checked before
         end = min(held + BATCH, head.size if log.own or not known else judged)
-        if log.channel.frozen_at:  # a split is proved: what was folded then is what counts
-            end = min(end, judged)
+        if state.last is not None:  # a split is proved: what was folded then is what counts
+            end = min(end, state.last[log.party])
         if end <= held:
             return False
         entries = [stored.entry for stored in self._store.entries(log.origin, held, end)]
+        if state.last is None and not log.own:
+            entries = self._until_split(log, entries)
         with self._lock:
+            if state.last is not None and held + len(entries) > state.last[log.party]:
+                return True  # frozen meanwhile: once more, and no further than that
             folded = state.fold.feed_all(log.party, held, entries, verified=known, unfit=unfit)
             for item in folded:
                 state.book.take(item)
             state.fresh += folded
         self._remember(state, log, judged)
         return True
+
+    def _until_split(self, log: Log, entries: list[bytes]) -> list[bytes]:
+        """The entries before the first that convicts somebody; if it is the very first, none of
+        them, and the channel is frozen: what came before it in its log is folded first."""
+        for number, entry in enumerate(entries):
+            if SPLIT_MARK in entry and (found := self._convicts(log, entry)):
+                if not number:
+                    self._histories.accuse(*found)
+                return entries[:number]
+        return entries
+
+    def _convicts(self, log: Log, entry: bytes) -> tuple[Log, SplitProof] | None:
+        """Whose two histories an entry proves, if we do not know of them yet.
+
+        Whose entry it is matters little: the proof speaks for itself.
+        """
+        with contextlib.suppress(MalformedError):
+            header = parse_record(entry).header
+            if header.type != SPLIT:
+                return None
+            logs = {each.party: each for each in self._logs(log.channel.ch)}
+            accused = logs.get(cast(PartyId, header.data["of"]))
+            if accused is not None and not self._histories.is_split(accused):
+                proof = shown_split(header, rules_of(log.charter))
+                return (accused, proof) if proof else None
+        return None
+
+    def _look_beyond(self, state: _Channel, log: Log) -> None:
+        """Look for proofs of two histories in what is stored and not fed to the fold.
+
+        Just when somebody shows two histories, honest logs wait for each other or end at an alarm:
+        what they say of it must not wait too. The records are listed, though nothing else is.
+        """
+        with self._lock:
+            held, size = state.fold.held(log.party), state.fold.cut()[log.party]
+        if state.last is None and held - size < MAX_WAITING:
+            return
+        start, end = max(held, state.looked.get(log.party, 0)), self._store.head(log.origin).size
+        for stored in self._store.entries(log.origin, start, end):
+            if SPLIT_MARK in stored.entry:
+                if not log.own and (found := self._convicts(log, stored.entry)):
+                    self._histories.accuse(*found)
+                self._list(state, Place(log.party, stored.index), stored.entry)
+        state.looked[log.party] = end
+
+    def _list(self, state: _Channel, place: Place, entry: bytes) -> None:
+        """Index a `split.v1` that is not folded, if it is its party's own and its proof holds."""
+        rules = state.fold.rules
+        member = next(m for m in rules.members if m.party == place.party)
+        (opened,) = open_entries([entry], member.authors)
+        if opened.record is None or opened.unsigned:
+            return
+        header = opened.record.header
+        proper = (header.type, header.sender, header.ch) == (SPLIT, place.party, rules.ch)
+        if proper and shown_split(header, rules):
+            item = Folded(place, opened.leaf, header, void=False)
+            self._index.add(rules.ch, [item], state.fold.cut())
+
+    def _tell_alarms(self, state: _Channel, ch: str) -> None:
+        """A log that ends at an alarm has moved too: its party is to be asked what it holds."""
+        with self._lock:
+            alarms = state.fold.alarms
+        if len(alarms) > state.alarmed:
+            state.alarmed = len(alarms)
+            for log in self._logs(ch):
+                if not log.own and any(alarm.place.party == log.party for alarm in alarms):
+                    self._folded(log)
 
     def _take_in(self, state: _Channel) -> None:
         """Look at what came into the cut, and index it; all again if an error ends it."""
@@ -322,19 +426,32 @@ class Folding:
         with self._lock:
             size = state.fold.cut()[log.party]
             unfit = dict(state.fold.unfit(log.party))
+        state.marked[log.party] = max(size, judged)
         if size > judged:
             self._store.set_fold_mark(
                 log.origin, size, {i: code for i, code in unfit.items() if i >= judged}
             )
 
+    def _mark_again(self, state: _Channel, log: Log) -> None:
+        """A log that waited for another is folded with that one's entries: its mark is late."""
+        with self._lock:
+            size = state.fold.cut()[log.party]
+        if size > state.marked.get(log.party, size):
+            self._remember(state, log, state.marked[log.party])
+
+    def _logs(self, ch: str) -> list[Log]:
+        return self._registry.logs(ch)
+
     def _state(self, ch: str) -> _Channel:
-        state = self._channels.get(ch)
-        if state is None:
-            charter = self._registry.channel(ch).signed.charter
-            fold = Fold(rules_of(charter), self._root_at(ch))
-            state = _Channel(fold, Casebook(fold, BUILTIN))
-            with self._lock:
-                self._channels[ch] = state
+        with self._lock:
+            state = self._channels.get(ch)
+            if state is None:
+                channel = self._registry.channel(ch)
+                fold = Fold(rules_of(channel.signed.charter), self._root_at(ch))
+                state = self._channels[ch] = _Channel(fold, Casebook(fold, BUILTIN))
+                if channel.frozen_at:
+                    cut = channel.frozen_cut
+                    state.last = {party: cut.get(party, 0) for party in fold.parties}
         return state
 
     def _root_at(self, ch: str) -> Callable[[PartyId, int], bytes]:
@@ -357,13 +474,36 @@ class Folding:
         and the next wake tries again.
         """
         state, own = self._channels[ch], self._registry.own_log(ch)
-        if not own.channel.in_force or own.channel.frozen_at:
+        if not own.channel.in_force:
             return
         with contextlib.suppress(ConvenioError):
+            if state.last is not None:
+                self._tell_splits(own)
+                return
             self._object(state, own)
             while self._say_received(state, own):
                 self._fold_new(ch)  # so that what we have just said is not said again
             self._prove(state, own)
+
+    def _tell_splits(self, own: Log) -> None:
+        """One `split.v1` for each party that has signed two histories, ourselves left out.
+
+        Its id follows from whom it is about, so it is said once, whatever happens in between.
+        """
+        for piece in self._store.evidence():
+            log = self._registry.log(piece.origin)
+            if (
+                piece.kind != SPLIT_VIEW
+                or log is None
+                or log.own
+                or log.channel.ch != own.channel.ch
+            ):
+                continue
+            record_id = _split_id(own.channel.ch, log.party)
+            if self._store.find(own.origin, record_id) is None:
+                key, _ = log.charter.log_verifiers(log.party)
+                data = split_data(log.party, parse_split(piece.payload), key)
+                self._say(own, self._draft(own, SPLIT, data, record_id), {})
 
     def _say_received(self, state: _Channel, own: Log) -> bool:
         """One `received.v1`, if one is due; True if there may be more to say."""
@@ -472,11 +612,11 @@ class Folding:
             if known.hex() == leaf:
                 del state.clocks[place]
 
-    def _draft(self, own: Log, kind: str, data: Object) -> Draft:
+    def _draft(self, own: Log, kind: str, data: Object, record_id: bytes = b"") -> Draft:
         """A record of the node itself, signed by the node's own desk."""
         card = own.charter.member(own.party)
         header = Header(
-            id=self._rng(16).hex(),
+            id=(record_id or self._rng(16)).hex(),
             ch=own.channel.ch,
             gen=GENERATION,
             type=kind,
@@ -504,6 +644,7 @@ def rules_of(charter: Charter) -> Rules:
             origin=charter.origin(card.party),
             authors={v.name: v for v in card.author_verifiers()},
             cosigners=card.mirror_verifiers(),
+            log=charter.log_verifiers(card.party)[0],
         )
         for card in charter.parties
     )
@@ -514,6 +655,11 @@ def rules_of(charter: Charter) -> Rules:
         types=frozenset(charter.types),
         instruments=frozenset(charter.instruments.values()),
     )
+
+
+def _split_id(ch: str, party: PartyId) -> bytes:
+    """The id of our record that a party has signed two histories."""
+    return hashlib.sha256(f"convenio/split/1\0{ch}\0{party}".encode()).digest()[:16]
 
 
 def _proof_data(leaf: bytes, taken: Cosigned) -> Object:
