@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -103,11 +103,14 @@ class Story:
 
 
 class Liar:
-    """The party `us` in one channel with a real node."""
+    """The party `us` in one channel with a real node, or with several.
 
-    def __init__(self, home: Home, **terms: Any) -> None:
+    home: the node it lies to unless told otherwise. others: further members, honest ones.
+    """
+
+    def __init__(self, home: Home, others: Sequence[Home] = (), **terms: Any) -> None:
         number = next(_NUMBERS)
-        self.home = home
+        self.home, self.homes = home, [home, *others]
         self.port = free_port()
         self.domain = f"us{number}.localhost"
         self.keys = generate(self.domain, {"liaison": Text("Liaison", "Enlace")}, system_random)
@@ -117,9 +120,11 @@ class Liar:
         self.service = LyingService(self)
         config = PartnerApiConfig(self.url, self.keys.node_signer(), lambda: int(home.clock()))
         self.server = serve_partner(partner_app(self.service, config), "127.0.0.1", self.port)
-        home.node.channels.confirm(KEEPER, self.name, fingerprint(self.charter.ch))
+        for each in self.homes:
+            each.node.channels.confirm(KEEPER, self.name, fingerprint(self.charter.ch))
         self._partners: list[Partner] = []
-        self.partner = self.as_node(self.keys.node_signer())
+        self.to = {each.party: self.as_node(self.keys.node_signer(), each) for each in self.homes}
+        self.partner = self.to[home.party]
 
     @property
     def url(self) -> str:
@@ -165,17 +170,19 @@ class Liar:
             types=TYPES,
             instruments={},
             quota=QUOTA,
-            parties=(self.home.node.card, self.card()),
+            parties=(*(each.node.card for each in self.homes), self.card()),
             at=NOW,
         )
         charter = replace(charter, **terms)
-        signed = propose_charter(charter, *self.home.roots(), *self.roots)
-        self.home.node.channels.accept(KEEPER, signed.note.encode(), [])
+        roots = [root for each in self.homes for root in each.roots()]
+        signed = propose_charter(charter, *roots, *self.roots)
+        for each in self.homes:
+            each.node.channels.accept(KEEPER, signed.note.encode(), [])
         return charter
 
-    def as_node(self, signer: Ed25519Signer) -> Partner:
+    def as_node(self, signer: Ed25519Signer, home: Home | None = None) -> Partner:
         """What asks the real node, signed by `signer`."""
-        card = self.home.node.card
+        card = (home or self.home).node.card
         config = PartnerConfig(card.roster.url, "", card.node_verifier(), Limits(silence_s=10))
         made = Partner(config, signer, lambda: int(self.home.clock()), os.urandom)
         self._partners.append(made)
@@ -213,13 +220,13 @@ class Liar:
     def story(self, *entries: bytes) -> Story:
         return Story(self, list(entries))
 
-    def feed(self, story: Story, old: int = 0) -> Stored | Progress | Elsewhere:
+    def feed(self, story: Story, old: int = 0, to: str = "") -> Stored | Progress | Elsewhere:
         """Bring a story as an honest node would; gives the last answer."""
-        assert self.offer(story, old) is None
-        return self.partner.add_entries(story.upload(old))
+        assert self.offer(story, old, to) is None
+        return self.to[to or self.home.party].add_entries(story.upload(old))
 
-    def offer(self, story: Story, old: int = 0) -> Conflict | None:
-        return self.partner.add_checkpoint(story.offer(old).encode())
+    def offer(self, story: Story, old: int = 0, to: str = "") -> Conflict | None:
+        return self.to[to or self.home.party].add_checkpoint(story.offer(old).encode())
 
     def cosign(self, checkpoint: Checkpoint, at: int) -> bytes:
         """Both cosignatures of the liar's mirror."""
@@ -263,8 +270,8 @@ class LyingService:
     # --- PartnerService ---
 
     def node_key(self, keyid: str) -> Ed25519Verifier | None:
-        key = self.liar.home.node.card.node_verifier()
-        return key if keyid_of(key) == keyid else None
+        keys = (home.node.card.node_verifier() for home in self.liar.homes)
+        return next((key for key in keys if keyid_of(key) == keyid), None)
 
     def healthy(self) -> bool:
         return True

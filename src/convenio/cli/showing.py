@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convenio.cli.shell import Answer, Shell
+from convenio.core.record import SPLIT
 
 if TYPE_CHECKING:  # `verify` shows records too, and starts without the way to a node
     from convenio.cli.link import Link
@@ -55,8 +56,11 @@ def delivery_text(shell: Shell, delivered: Answer) -> str:
     return shell.text("{party}: not yet countersigned", party=party)
 
 
-def kind_text(record: Answer) -> str:
-    """The type of a record, with its act if it has one."""
+def kind_text(shell: Shell, record: Answer) -> str:
+    """The type of a record, with its act if it has one; an alarm says about whom."""
+    if record["type"] == SPLIT:
+        party = record["data"]["of"]
+        return shell.text("ALARM: proof that {party} has signed two histories", party=party)
     return f"{record['type']} {record['act']}".strip()
 
 
@@ -77,7 +81,7 @@ def record_lines(shell: Shell, record: Answer, desks: Desks) -> list[str]:
             author=authors,
             to=desks.names(record["to"]) or "–",
         ),
-        shell.text("Type: {type}", type=kind_text(record)),
+        shell.text("Type: {type}", type=kind_text(shell, record)),
     ]
     if record["case"] and record["case"] != record["leaf"]:
         lines.append(shell.text("Case: {case}", case=short(record["case"])))

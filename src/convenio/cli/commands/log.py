@@ -78,7 +78,7 @@ def _render(shell: Shell, answer: Answer, desks: Desks) -> None:
         [
             shell.words.time(record["at"]),
             f"{record['place']} {short(record['leaf'])}",
-            kind_text(record),
+            kind_text(shell, record),
             desks.names(record["to"]) or "–",
             "\n".join(delivery_text(shell, each) for each in record["delivery"]),
         ]

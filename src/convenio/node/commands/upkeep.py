@@ -16,6 +16,7 @@ from convenio.node.commands.args import (
     person_of,
     text_of,
 )
+from convenio.node.commands.channels import split_parties
 from convenio.node.control import Answer, Progress
 from convenio.node.doctor import examine
 from convenio.node.local import Channel
@@ -63,6 +64,7 @@ def channel_status(node: Node, channel: Channel) -> Answer:
         "missing": list(channel.signed.missing()),
         "confirmed_at": channel.confirmed_at,
         "frozen_at": channel.frozen_at,
+        "split": split_parties(node, channel),
         "alarms": [
             {"by": a.place.party, "about": a.about, "size": a.size} for a in node.folding.alarms(ch)
         ],
