@@ -140,7 +140,7 @@ def test_a_history_that_was_rewritten_is_never_consistent() -> None:
 
 
 def test_a_growth_proof_tells_what_the_larger_tree_had_at_the_smaller_size() -> None:
-    """Unless the smaller is a whole subtree: then whoever checks the proof brings its root along."""
+    """Unless the smaller is a whole subtree: whoever checks the proof then brings its root."""
     for new in range(MOST + 1):
         for old in range(new + 1):
             proof = consistency_proof(old, new, TREE)
