@@ -11,9 +11,11 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.commands import Commands
 from tests.support.liars import Liar, Story
 from tests.support.nodes import NOW, OFFICER, Home, World, until, world
 
@@ -29,6 +31,8 @@ from convenio.core.split import (
     split_data,
     verify_split,
 )
+from convenio.node.commands import dispatcher
+from convenio.node.control import ControlServer
 from convenio.node.setup import LOG
 from convenio.node.speaking import Saying
 from convenio.peer.client import Conflict
@@ -312,6 +316,22 @@ def test_two_histories_told_to_two_are_found_when_one_of_them_says_a_word(
         wait(third, lambda home=home: bool(alarms_said(third, "mx", home)))  # type: ignore[misc]
 
 
+def test_it_is_found_also_when_the_other_history_asks_for_no_answer(
+    third: Liar, two: World
+) -> None:
+    """gt has nothing to say to it, and so no other reason to call mx."""
+    mx, gt = two["mx"], two["gt"]
+    gt.unplug()
+    third.feed(third.story(third.record()))
+    wait(third, lambda: cut(third) == {"mx": 1, "gt": 0, "us": 1})
+    gt.serve()
+    wait(third, lambda: size(third, "mx", gt) == 1)
+    third.feed(third.story(third.record(desk="node", type="received.v1")), to="gt")
+    for home in (gt, mx):
+        wait(third, lambda home=home: frozen(third, home))  # type: ignore[misc]
+        convicted(third, home)
+
+
 # --- what is said of it, and is not so ---
 
 
@@ -488,3 +508,47 @@ def test_after_the_proof_a_fork_costs_neither_a_check_nor_a_write(liar: Liar, tw
     assert node.registry.channel(liar.name) is registry, "nothing was read again"
     assert (len(evidence(liar)), waiting(liar)) == (1, [])
     assert len(alarms_said(liar, "mx")) == 1
+
+
+# --- what people read ---
+
+
+def test_people_are_told_who_it_was_in_both_languages(
+    third: Liar, two: World, tmp_path: Path
+) -> None:
+    true = third.story(*many(third, 3))
+    third.feed(true)
+    wait(third, lambda: cut(third)["us"] == 3)
+    split_by_offer(third, true)
+    wait(third, lambda: bool(alarms_said(third, "gt")))
+    home = two["mx"]
+    wait(third, lambda: len(home.node.index.latest(third.charter.ch, 9, automatic=False)) == 5)
+    commands, control = Commands(tmp_path), ControlServer(home.path, dispatcher(home.node))
+    log = ("log", home.path, "--as", OFFICER, "--channel", third.name)
+    told = {
+        ("status", home.path): (
+            "because two histories are signed by us. What comes now is kept",
+            "porque hay dos historias firmadas por us. Lo que llega ahora se guarda",
+        ),
+        ("channel", "show", home.path, third.name): (
+            "Frozen: two histories are signed by us",
+            "Suspendido: hay dos historias firmadas por us",
+        ),
+        ("doctor", home.path): (
+            f"The channel {third.name} is frozen: two histories are signed by us.",
+            f"El canal {third.name} está suspendido: hay dos historias firmadas por us.",
+        ),
+        log: (
+            "ALARM: proof that us has signed two histories",
+            "ALARMA: prueba de que us firmó dos historias",
+        ),
+    }
+    with contextlib.closing(control):
+        for words, sentences in told.items():
+            for lang, sentence in zip(("en", "es"), sentences, strict=True):
+                ran = commands.run(*map(str, words), lang=lang)
+                assert sentence in " ".join(ran.out.split()), (ran.out, ran.err)
+        place = f"mx/{size(third, 'mx') - 1}"
+        ran = commands.run(*map(str, log[:1]), str(home.path), place, *log[2:])
+        assert ran.code == 0, ran.err
+        assert "ALARM: proof that us" in ran.out
