@@ -332,6 +332,30 @@ def test_it_is_found_also_when_the_other_history_asks_for_no_answer(
         convicted(third, home)
 
 
+@pytest.mark.parametrize("most", [4096, 2])
+def test_the_news_does_not_wait_for_what_its_log_waits_for(
+    third: Liar, two: World, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """mx's log waits at gt for entries the liar never brings there; and is longer than what gt
+    keeps in memory, or not."""
+    monkeypatch.setattr("convenio.node.folding.MAX_WAITING", most)
+    mx, gt = two["mx"], two["gt"]
+    gt.unplug()
+    true = third.story(third.record())
+    third.feed(true)
+    wait(third, lambda: cut(third) == {"mx": 1, "gt": 0, "us": 1})
+    for _ in range(4):
+        bare(third, mx)
+    gt.serve()
+    wait(third, lambda: size(third, "mx", gt) == 5)
+    assert cut(third, gt) == {"mx": 0, "gt": 0, "us": 0}
+    split_by_offer(third, true)
+    wait(third, lambda: frozen(third, gt))
+    convicted(third, gt)
+    assert cut(third, gt) == {"mx": 0, "gt": 0, "us": 0}
+    wait(third, lambda: bool(alarms_said(third, "gt", mx)))
+
+
 # --- what is said of it, and is not so ---
 
 

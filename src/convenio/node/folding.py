@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +19,8 @@ from typing import Final, cast
 
 from convenio.core.canon import Object
 from convenio.core.draft import Draft, Seen, draft
-from convenio.core.errors import ConvenioError, MalformedError, UnavailableError
-from convenio.core.fit import Member, Rules, open_entries, shown_split
+from convenio.core.errors import ConvenioError, UnavailableError
+from convenio.core.fit import Member, Rules
 from convenio.core.fold import FOLD_VERSION, Alarm, Delivery, Fold, Folded, Place, Receipt, Wait
 from convenio.core.merkle import tree_root
 from convenio.core.note import parse_signature_lines
@@ -36,23 +35,21 @@ from convenio.core.record import (
     PartyId,
     parse_record,
 )
-from convenio.core.split import SplitProof, parse_split, split_data
 from convenio.core.trust import Charter, author_key_name
 from convenio.instruments.builtin import BUILTIN
 from convenio.instruments.cases import Case, Casebook
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
-from convenio.node.histories import Histories
 from convenio.node.index import Index
 from convenio.node.local import Channel
-from convenio.node.registry import GENERATION, SPLIT_VIEW, Log, Registry
+from convenio.node.registry import GENERATION, Log, Registry
+from convenio.node.splits import Splits
 from convenio.store.api import Cosigned, LogStore
 from convenio.store.objects import BlobStore
 
 BATCH: Final = 512
 MAX_WAITING: Final = 4096  # entries of a log held in memory because they wait for another log
 MAX_OBJECTIONS: Final = 1000
-SPLIT_MARK: Final = f'"type":"{SPLIT}"'.encode()  # as canonical JSON writes it
 Say = Callable[[Log, Draft, Seen], object]
 Random = Callable[[int], bytes]
 
@@ -105,15 +102,15 @@ class Folding:
         node_desk: str,
         say: Say,
         folded: Callable[[Log], None],
-        histories: Histories,
+        splits: Splits,
         failed: Callable[[Exception], None],
     ) -> None:
         """say: append a draft of the node itself to our log. folded: another's log has moved, or
-        what it says differs from what we hold. histories: told of proofs that others log."""
+        what it says differs from what we hold. splits: proofs that others log, or we owe."""
         self._registry, self._store, self._blobs = registry, store, blobs
         self._index, self._clock, self._limits, self._rng = index, clock, limits, rng
         self._node_desk, self._say, self._folded, self._failed = node_desk, say, folded, failed
-        self._histories = histories
+        self._splits = splits
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -320,7 +317,7 @@ class Folding:
             return False
         entries = [stored.entry for stored in self._store.entries(log.origin, held, end)]
         if state.last is None and not log.own:
-            entries = self._until_split(log, entries)
+            entries = self._splits.until(log, entries)
         with self._lock:
             if state.last is not None and held + len(entries) > state.last[log.party]:
                 return True  # frozen meanwhile: once more, and no further than that
@@ -331,62 +328,15 @@ class Folding:
         self._remember(state, log, judged)
         return True
 
-    def _until_split(self, log: Log, entries: list[bytes]) -> list[bytes]:
-        """The entries before the first that convicts somebody; if it is the very first, none of
-        them, and the channel is frozen: what came before it in its log is folded first."""
-        for number, entry in enumerate(entries):
-            if SPLIT_MARK in entry and (found := self._convicts(log, entry)):
-                if not number:
-                    self._histories.accuse(*found)
-                return entries[:number]
-        return entries
-
-    def _convicts(self, log: Log, entry: bytes) -> tuple[Log, SplitProof] | None:
-        """Whose two histories an entry proves, if we do not know of them yet.
-
-        Whose entry it is matters little: the proof speaks for itself.
-        """
-        with contextlib.suppress(MalformedError):
-            header = parse_record(entry).header
-            if header.type != SPLIT:
-                return None
-            logs = {each.party: each for each in self._logs(log.channel.ch)}
-            accused = logs.get(cast(PartyId, header.data["of"]))
-            if accused is not None and not self._histories.is_split(accused):
-                proof = shown_split(header, rules_of(log.charter))
-                return (accused, proof) if proof else None
-        return None
-
     def _look_beyond(self, state: _Channel, log: Log) -> None:
-        """Look for proofs of two histories in what is stored and not fed to the fold.
-
-        Just when somebody shows two histories, honest logs wait for each other or end at an alarm:
-        what they say of it must not wait too. The records are listed, though nothing else is.
-        """
+        """Look for proofs of two histories in what is stored and not fed to the fold."""
         with self._lock:
-            held, size = state.fold.held(log.party), state.fold.cut()[log.party]
-        if state.last is None and held - size < MAX_WAITING:
+            held, sizes = state.fold.held(log.party), state.fold.cut()
+        if state.last is None and held - sizes[log.party] < MAX_WAITING:
             return
         start, end = max(held, state.looked.get(log.party, 0)), self._store.head(log.origin).size
-        for stored in self._store.entries(log.origin, start, end):
-            if SPLIT_MARK in stored.entry:
-                if not log.own and (found := self._convicts(log, stored.entry)):
-                    self._histories.accuse(*found)
-                self._list(state, Place(log.party, stored.index), stored.entry)
+        self._splits.look(log, start, end, sizes)
         state.looked[log.party] = end
-
-    def _list(self, state: _Channel, place: Place, entry: bytes) -> None:
-        """Index a `split.v1` that is not folded, if it is its party's own and its proof holds."""
-        rules = state.fold.rules
-        member = next(m for m in rules.members if m.party == place.party)
-        (opened,) = open_entries([entry], member.authors)
-        if opened.record is None or opened.unsigned:
-            return
-        header = opened.record.header
-        proper = (header.type, header.sender, header.ch) == (SPLIT, place.party, rules.ch)
-        if proper and shown_split(header, rules):
-            item = Folded(place, opened.leaf, header, void=False)
-            self._index.add(rules.ch, [item], state.fold.cut())
 
     def _tell_alarms(self, state: _Channel, ch: str) -> None:
         """A log that ends at an alarm has moved too: its party is to be asked what it holds."""
@@ -478,32 +428,13 @@ class Folding:
             return
         with contextlib.suppress(ConvenioError):
             if state.last is not None:
-                self._tell_splits(own)
+                for record_id, data in self._splits.unsaid(own):
+                    self._say(own, self._draft(own, SPLIT, data, record_id), {})
                 return
             self._object(state, own)
             while self._say_received(state, own):
                 self._fold_new(ch)  # so that what we have just said is not said again
             self._prove(state, own)
-
-    def _tell_splits(self, own: Log) -> None:
-        """One `split.v1` for each party that has signed two histories, ourselves left out.
-
-        Its id follows from whom it is about, so it is said once, whatever happens in between.
-        """
-        for piece in self._store.evidence():
-            log = self._registry.log(piece.origin)
-            if (
-                piece.kind != SPLIT_VIEW
-                or log is None
-                or log.own
-                or log.channel.ch != own.channel.ch
-            ):
-                continue
-            record_id = _split_id(own.channel.ch, log.party)
-            if self._store.find(own.origin, record_id) is None:
-                key, _ = log.charter.log_verifiers(log.party)
-                data = split_data(log.party, parse_split(piece.payload), key)
-                self._say(own, self._draft(own, SPLIT, data, record_id), {})
 
     def _say_received(self, state: _Channel, own: Log) -> bool:
         """One `received.v1`, if one is due; True if there may be more to say."""
@@ -655,11 +586,6 @@ def rules_of(charter: Charter) -> Rules:
         types=frozenset(charter.types),
         instruments=frozenset(charter.instruments.values()),
     )
-
-
-def _split_id(ch: str, party: PartyId) -> bytes:
-    """The id of our record that a party has signed two histories."""
-    return hashlib.sha256(f"convenio/split/1\0{ch}\0{party}".encode()).digest()[:16]
 
 
 def _proof_data(leaf: bytes, taken: Cosigned) -> Object:

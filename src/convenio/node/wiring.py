@@ -44,6 +44,7 @@ from convenio.node.registry import SPLIT_VIEW, Log, Registry
 from convenio.node.sequencer import Sequencer
 from convenio.node.signin import SignIns
 from convenio.node.speaking import Speaking
+from convenio.node.splits import Splits
 from convenio.peer.client import Partner, PartnerConfig
 from convenio.peer.wire import Limits as PeerLimits
 from convenio.store.objects import BlobLimits, DiskBlobs
@@ -158,7 +159,7 @@ class Node:
             self.keys.node_desk(),
             self._say_as_node,
             self._folded,
-            self.mirror.histories,
+            Splits(self.registry, self.store, self.index, self.mirror.histories),
             self._failed,
         )
         histories = self.mirror.histories
