@@ -22,6 +22,7 @@ from tests.support.nodes import NOW, OFFICER, Home, World, until, world
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import ConvenioError
 from convenio.core.mirrorwire import AddCheckpoint
+from convenio.core.note import Ed25519Signer, sign_note
 from convenio.core.record import Header, PartyId, parse_record
 from convenio.core.split import (
     SplitProof,
@@ -487,6 +488,32 @@ def test_an_honest_checkpoint_that_was_too_early_is_forgotten_when_it_is_reached
     assert waiting(liar) == [6]
     liar.feed(true, 4)
     assert (waiting(liar), frozen(liar)) == ([], False)
+
+
+def test_a_proof_that_does_not_hold_is_not_kept_whoever_hands_it_in(liar: Liar) -> None:
+    true = liar.story(*many(liar, 3))
+    liar.feed(true)
+    histories = liar.home.node.mirror.histories
+    forged = SplitProof(true.checkpoint(), true.checkpoint(), b"\7" * 32, ())
+    assert code_of(lambda: histories.accuse(liar.log, forged))[1] == "merkle.root_differs"
+    assert (evidence(liar), frozen(liar)) == ([], False)
+
+
+def test_a_checkpoint_met_elsewhere_is_compared_like_one_that_is_offered(liar: Liar) -> None:
+    true = liar.story(*many(liar, 3))
+    liar.feed(true)
+    histories, log = liar.home.node.mirror.histories, liar.log
+    histories.meet(log, true.checkpoint())
+    longer = forked(liar, true, 2, 5)
+    histories.meet(log, longer.checkpoint())
+    assert (waiting(liar), frozen(liar)) == ([5], False)
+    stranger = sign_note(
+        Checkpoint(liar.origin, 2, b"x" * 32).text(), Ed25519Signer("x", b"x" * 32)
+    )
+    assert code_of(lambda: histories.meet(log, stranger.encode()))[1].startswith("note.")
+    act = lambda: histories.meet(log, forked(liar, true, 1, 2).checkpoint())  # noqa: E731
+    assert code_of(act)[1] == "mirror.split_view"
+    convicted(liar)
 
 
 # --- what it costs us ---
