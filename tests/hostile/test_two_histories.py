@@ -37,7 +37,9 @@ from convenio.node.control import ControlServer
 from convenio.node.setup import LOG
 from convenio.node.speaking import Saying
 from convenio.peer.client import Conflict
+from convenio.peer.service import LogRef, Who
 from convenio.store.api import MAX_FOREIGN
+from convenio.store.sqlite import SqliteStore
 
 US = PartyId("us")
 
@@ -443,6 +445,24 @@ def test_a_fork_ahead_of_us_is_kept_and_convicts_when_the_log_is_there(
     assert cut(liar)["us"] in (6, 9), "of entries just stored, as much as was folded by then"
 
 
+def test_a_crash_before_a_kept_fork_was_judged_is_made_good_at_the_start(
+    liar: Liar, two: World
+) -> None:
+    """The entries were durable; the comparison was not made, and nothing of them was folded."""
+    true = liar.story(*many(liar, 4))
+    liar.feed(true)
+    wait(liar, lambda: cut(liar)["us"] == 4)
+    assert code_of(lambda: liar.offer(forked(liar, true, 2, 7), 4))[1] == "merkle.root_differs"
+    nine = true.tell(*many(liar, 5))
+    two["mx"].close()
+    with contextlib.closing(SqliteStore.open(two["mx"].path / LOG)) as store:
+        store.put_pending(liar.origin, 4, 9, nine.root(), nine.checkpoint())
+        store.absorb(liar.origin, 4, nine.entries[4:], 9)
+    two["mx"].open()
+    convicted(liar)
+    assert (cut(liar)["us"], size(liar, "us")) == (4, 9)
+
+
 def test_a_fork_between_our_head_and_what_is_pending_is_kept_and_convicts(liar: Liar) -> None:
     true = liar.story(*many(liar, 9))
     liar.feed(Story(liar, true.entries[:4]))
@@ -516,6 +536,37 @@ def test_a_checkpoint_met_elsewhere_is_compared_like_one_that_is_offered(liar: L
     convicted(liar)
 
 
+def test_a_party_whose_word_differs_is_asked_once_an_hour_and_its_junk_convicts_nobody(
+    liar: Liar, two: World
+) -> None:
+    """It says that our own log had another root; what it shows for it is nothing we signed."""
+    asked: list[LogRef] = []
+
+    def junk(_who: Who, log: LogRef) -> bytes:
+        asked.append(log)
+        eve = Ed25519Signer(liar.our_origin, b"e" * 32)
+        return sign_note(Checkpoint(liar.our_origin, 1, b"x" * 32).text(), eve).encode()
+
+    liar.service.checkpoint = junk  # type: ignore[method-assign, assignment]
+    bare(liar)
+    liar.feed(liar.story(liar.record(seen={liar.home.node.party: (1, "ab" * 32)})))
+    wait(liar, lambda: len(asked) == 1)
+    for hours in (0, 0, 1):
+        two.clock.now += 3600 * hours
+        bare(liar)
+        wait(liar, lambda: cosigned(liar) == size(liar, "mx"))
+    wait(liar, lambda: len(asked) == 2)
+    assert all(log.mirror for log in asked)
+    assert not frozen(liar)
+    assert liar.home.node.store.evidence() == [
+        e for e in liar.home.node.store.evidence() if e.origin not in (liar.origin, liar.our_origin)
+    ]
+
+
+def cosigned(liar: Liar) -> int:
+    return next(f.cosigned for f in liar.home.node.feeds() if f.ch == liar.charter.ch)
+
+
 # --- what it costs us ---
 
 
@@ -535,9 +586,7 @@ def test_the_same_fork_offered_again_writes_nothing(liar: Liar) -> None:
     liar.feed(true)
     false = forked(liar, true, 2, 7)
     assert code_of(lambda: liar.offer(false, 4))[1] == "merkle.root_differs"
-    wait(
-        liar, lambda: [f.cosigned for f in liar.home.node.feeds() if f.ch == liar.charter.ch] == [1]
-    )
+    wait(liar, lambda: cosigned(liar) == 1)
     with contextlib.closing(sqlite3.connect(liar.home.path / LOG)) as other:
         before = other.execute("PRAGMA data_version").fetchall()  # of commits by others
         for _ in range(5):
