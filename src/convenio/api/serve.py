@@ -152,6 +152,14 @@ class _Server(Server):
         await super().startup(sockets)
         self.ready.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn stops waiting for what still runs after `stop_s`, and leaves it open."""
+        await super().shutdown(sockets)
+        for connection in [*self.server_state.connections]:
+            connection.transport.abort()
+        while self.server_state.connections:
+            await asyncio.sleep(0)  # until each has heard that it is lost
+
 
 def _bounded(limits: ServeLimits) -> type[H11Protocol]:
     """The protocol class with these limits; uvicorn makes its own instances."""
