@@ -38,7 +38,7 @@ CREATE TABLE acts (
 CREATE TRIGGER acts_stay BEFORE DELETE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
 CREATE TRIGGER acts_fixed BEFORE UPDATE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
 """
-VERSION: Final = 1
+VERSION: Final = 2
 KIND: Final = 0x636F6E4C
 
 
