@@ -38,7 +38,7 @@ from convenio.core.merkle import (
     subtree_proof,
     tree_root,
 )
-from convenio.store.api import MAX_EVIDENCE_BYTES, Cosigned, Finding, LogStore, Stored
+from convenio.store.api import MAX_EVIDENCE_BYTES, Cosigned, Finding, Head, LogStore, Stored
 from convenio.store.database import Database
 from convenio.store.ids import MAX_FRESH
 from convenio.store.memory import MemoryStore
@@ -497,6 +497,28 @@ class TestWhatIsKept:
         assert store.earliest_cosignature(OWN, "us/mirror", 6) == self.cosigned(10, 45)
         assert store.earliest_cosignature(OWN, "us/mirror", 11) is None
         assert store.earliest_cosignature(OWN, "nobody", 1) is None
+
+    def test_a_foreign_checkpoint_is_kept_until_it_is_reached(self, store: LogStore) -> None:
+        announce(store, 10)
+        for size, root in ((20, b"a" * 32), (12, b"b" * 32), (20, b"c" * 32), (5, b"d" * 32)):
+            store.put_foreign(MIRROR, size, root, b"signed %d" % size)
+        small, middle, large = store.foreign(MIRROR)
+        assert (small.size, middle.size, large) == (5, 12, Head(20, b"a" * 32, b"signed 20"))
+        assert store.forget_foreign(MIRROR) == 0
+        store.absorb(MIRROR, 0, entries(range(10)), 10)
+        with pytest.raises(ConflictError) as caught:
+            store.put_foreign(MIRROR, 10, b"e" * 32, b"signed")
+        assert code_of(caught) == ("store.reached", {"size": 10})
+        assert store.forget_foreign(MIRROR) == 1
+        assert [each.size for each in store.foreign(MIRROR)] == [12, 20]
+        assert store.foreign(OWN) == []
+
+    def test_foreign_checkpoints_are_capped_and_the_nearest_are_kept(self, store: LogStore) -> None:
+        for size in range(200, 100, -1):
+            store.put_foreign(MIRROR, size, b"a" * 32, b"signed")
+        assert [each.size for each in store.foreign(MIRROR)] == list(range(101, 165))
+        store.put_foreign(MIRROR, 500, b"a" * 32, b"signed")
+        assert store.foreign(MIRROR)[-1].size == 164
 
     def test_evidence_is_kept_once_in_order_and_capped(self, store: LogStore) -> None:
         store.put_evidence(MIRROR, "split", b"proof 0", 5)

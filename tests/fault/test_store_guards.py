@@ -41,6 +41,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cosigned = Cosigned(9, root_of(9), "us/mirror", b"\0\0\0\1", b"line", 5, 5, flagged=False)
         store.put_cosignature(OWN, cosigned)
         store.put_evidence(MIRROR, "split", b"proof", 5)
+        store.put_foreign(MIRROR, 900, root_of(9), b"signed")
     return path
 
 
@@ -93,6 +94,11 @@ def raw(path: Path) -> Iterator[sqlite3.Connection]:
         "UPDATE evidence SET at = 9",
         "DELETE FROM evidence",
         "REPLACE INTO evidence SELECT * FROM evidence",
+        "UPDATE met SET root = zeroblob(32)",
+        "UPDATE met SET size = 5",
+        "DELETE FROM met",
+        "REPLACE INTO met SELECT * FROM met",
+        "INSERT INTO met VALUES (2, 280, zeroblob(32), x'')",
         "UPDATE pending SET root = zeroblob(32)",
         "UPDATE pending SET size = size + 1",
         "DELETE FROM pending WHERE size = 600",

@@ -97,6 +97,7 @@ WRITES: dict[str, Write] = {
     "stored entries are discarded": lambda s: s.discard(MIRROR),
     "a cosignature comes": lambda s: s.put_cosignature(OWN, cosigned(200)),
     "evidence comes": lambda s: s.put_evidence(MIRROR, "split", b"proof", 5),
+    "a foreign checkpoint comes": lambda s: s.put_foreign(MIRROR, 800, root_of(9), b"signed"),
     "the fold moves on": lambda s: s.set_fold_mark(OWN, 200, {7: "fold.id"}),
 }
 

@@ -383,8 +383,7 @@ def test_a_frozen_channel_is_neither_swept_nor_littered(tmp_path: Path) -> None:
         _, mx, us = made.homes
         junk, late = litter(us, mx), os.urandom(300)
         folded(made, mx, us, cite(us, sealed(us, blob_of(late), 300, "mx:liaison")))
-        mx.node.local.freeze(mx.channel.ch, int(made.clock()))
-        mx.node.refresh()
+        mx.freeze()
         wait_and_sweep(made, 30)
         assert mx.shelf("us").has(junk)
         with pytest.raises(RefusedError) as caught:

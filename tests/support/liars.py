@@ -103,11 +103,14 @@ class Story:
 
 
 class Liar:
-    """The party `us` in one channel with a real node."""
+    """The party `us` in one channel with a real node, or with several.
 
-    def __init__(self, home: Home, **terms: Any) -> None:
+    home: the node it lies to unless told otherwise. others: further members, honest ones.
+    """
+
+    def __init__(self, home: Home, others: Sequence[Home] = (), **terms: Any) -> None:
         number = next(_NUMBERS)
-        self.home = home
+        self.home, self.homes = home, [home, *others]
         self.port = free_port()
         self.domain = f"us{number}.localhost"
         self.keys = generate(self.domain, {"liaison": Text("Liaison", "Enlace")}, system_random)
@@ -117,9 +120,11 @@ class Liar:
         self.service = LyingService(self)
         config = PartnerApiConfig(self.url, self.keys.node_signer(), lambda: int(home.clock()))
         self.server = serve_partner(partner_app(self.service, config), "127.0.0.1", self.port)
-        home.node.channels.confirm(KEEPER, self.name, fingerprint(self.charter.ch))
+        for each in self.homes:
+            each.node.channels.confirm(KEEPER, self.name, fingerprint(self.charter.ch))
         self._partners: list[Partner] = []
-        self.partner = self.as_node(self.keys.node_signer())
+        self.to = {each.party: self.as_node(self.keys.node_signer(), each) for each in self.homes}
+        self.partner = self.to[home.party]
 
     @property
     def url(self) -> str:
@@ -165,18 +170,20 @@ class Liar:
             types=TYPES,
             instruments={},
             quota=QUOTA,
-            parties=(self.home.node.card, self.card()),
+            parties=(*(each.node.card for each in self.homes), self.card()),
             at=NOW,
         )
         charter = replace(charter, **terms)
-        signed = propose_charter(charter, *self.home.roots(), *self.roots)
+        roots = [root for each in self.homes for root in each.roots()]
+        signed = propose_charter(charter, *roots, *self.roots)
         # Every liar comes as the same party with new root keys, which a person must have heard of.
-        self.home.node.channels.accept(KEEPER, signed.note.encode(), [], signed.charter.members())
+        for each in self.homes:
+            each.node.channels.accept(KEEPER, signed.note.encode(), [], signed.charter.members())
         return charter
 
-    def as_node(self, signer: Ed25519Signer) -> Partner:
+    def as_node(self, signer: Ed25519Signer, home: Home | None = None) -> Partner:
         """What asks the real node, signed by `signer`."""
-        card = self.home.node.card
+        card = (home or self.home).node.card
         config = PartnerConfig(card.roster.url, "", card.node_verifier(), Limits(silence_s=10))
         made = Partner(config, signer, lambda: int(self.home.clock()), os.urandom)
         self._partners.append(made)
@@ -214,13 +221,13 @@ class Liar:
     def story(self, *entries: bytes) -> Story:
         return Story(self, list(entries))
 
-    def feed(self, story: Story, old: int = 0) -> Stored | Progress | Elsewhere:
+    def feed(self, story: Story, old: int = 0, to: str = "") -> Stored | Progress | Elsewhere:
         """Bring a story as an honest node would; gives the last answer."""
-        assert self.offer(story, old) is None
-        return self.partner.add_entries(story.upload(old))
+        assert self.offer(story, old, to) is None
+        return self.to[to or self.home.party].add_entries(story.upload(old))
 
-    def offer(self, story: Story, old: int = 0) -> Conflict | None:
-        return self.partner.add_checkpoint(story.offer(old).encode())
+    def offer(self, story: Story, old: int = 0, to: str = "") -> Conflict | None:
+        return self.to[to or self.home.party].add_checkpoint(story.offer(old).encode())
 
     def cosign(self, checkpoint: Checkpoint, at: int) -> bytes:
         """Both cosignatures of the liar's mirror."""
@@ -264,8 +271,8 @@ class LyingService:
     # --- PartnerService ---
 
     def node_keys(self, keyid: str) -> Sequence[Ed25519Verifier]:
-        key = self.liar.home.node.card.node_verifier()
-        return [key] if keyid_of(key) == keyid else []
+        keys = (home.node.card.node_verifier() for home in self.liar.homes)
+        return [key for key in keys if keyid_of(key) == keyid]
 
     def healthy(self) -> bool:
         return True

@@ -142,6 +142,12 @@ class Home:
         )
         return self.node.speaking.say(OFFICER, replace(saying, **more))  # type: ignore[arg-type]
 
+    def freeze(self, channel: str = CHANNEL) -> None:
+        """As if a proof of two histories had come."""
+        ch = self.node.registry.channel(channel).ch
+        self.node.local.freeze(ch, int(self.clock()), self.node.folding.freeze(ch))
+        self.node.refresh()
+
     def say_bare(self, count: int = 1, **more: object) -> list[Accepted]:
         """Statements with no body."""
         return [self.say(b"", to=("mx:liaison",), bodies=(), **more) for _ in range(count)]

@@ -5,19 +5,20 @@ from __future__ import annotations
 import io
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from tests.support.nodes import OFFICER, Home, World, agree, confirm, world
+from tests.support.nodes import CHANNEL, OFFICER, Home, World, agree, confirm, world
 
 from convenio.core.errors import RefusedError, UnavailableError
 from convenio.core.fold import Folded, Place
 from convenio.core.record import Header, parse_record
 from convenio.node.records import State
 from convenio.node.speaking import Attachment, Saying
+from convenio.store.api import LogStore, Stored
 
 
 @pytest.fixture
@@ -365,21 +366,52 @@ def test_the_index_dropped_is_built_again(pair: World) -> None:
 # --- a channel that is frozen ---
 
 
-def test_a_frozen_channel_answers_nothing_and_stays_at_its_cut(pair: World) -> None:
+def test_a_frozen_channel_stays_at_its_cut_and_goes_on_receiving(pair: World) -> None:
     mx, us = pair.homes
     mx.say(b"one")
     pair.settle()
-    us.node.local.freeze(us.channel.ch, 5)
-    us.node.refresh()
+    us.freeze()
     cut, size = us.cut(), us.size()
     mx.say(b"two")
-    pair.until(lambda: any(f.parameters.get("reason") == "channel.frozen" for f in mx.node.feeds()))
-    assert (us.cut(), us.size(), us.size("mx")) == (cut, size, 1)
-    assert us.node.feeds() == []
+    pair.until(lambda: us.size("mx") == 2)
+    pair.until(lambda: [f.cosigned for f in mx.node.feeds()] == [2])
+    assert (us.cut(), us.size()) == (cut, size), "cosigned: received, and neither read nor answered"
     assert us.read("mx/0") == b"one", "what was received stays readable"
     us.reopen()
-    assert (us.cut(), us.size()) == (cut, size)
+    assert (us.cut(), us.size(), us.size("mx")) == (cut, size, 2)
     assert us.node.healthy()
+
+
+class Interrupted:
+    """A store that lets something happen just when the entries of a log are read."""
+
+    def __init__(self, store: LogStore, origin: str, happen: Callable[[], None]) -> None:
+        self._store, self._origin, self._happen = store, origin, happen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def entries(self, origin: str, start: int, end: int) -> Iterator[Stored]:
+        if origin == self._origin:
+            self._origin = ""
+            self._happen()
+        return self._store.entries(origin, start, end)
+
+
+def test_a_freeze_in_the_middle_of_folding_lets_nothing_more_in(pair: World) -> None:
+    mx, us = pair.homes
+    mx.say(b"one")
+    pair.settle()
+    folding = us.node.folding
+    store = Interrupted(us.node.store, us.origin("mx"), us.freeze)
+    folding._store = cast(LogStore, store)
+    before = us.cut()
+    mx.say(b"two")
+    pair.until(lambda: us.size("mx") == 2 and not store._origin)
+    folding.wake()
+    pair.until(lambda: [f.cosigned for f in mx.node.feeds()] == [2])
+    assert us.cut() == before
+    assert us.node.local.channel(CHANNEL).frozen_cut == before
 
 
 def test_two_channels_do_not_touch_each_other(tmp_path: Path) -> None:
@@ -395,8 +427,7 @@ def test_two_channels_do_not_touch_each_other(tmp_path: Path) -> None:
         ch = us.node.registry.channel("second").ch
         made.until(lambda: us.node.folding.cut(ch).get(mx.node.party) == 1)
         made.settle()
-        us.node.local.freeze(ch, 5)
-        us.node.refresh()
+        us.freeze("second")
         mx.say(b"three")
         made.settle()
         assert us.cut()["mx"] == 2

@@ -15,6 +15,7 @@ from convenio.core.merkle import (
     check_subtree,
     consistency_proof,
     edge_of,
+    implied_root,
     inclusion_proof,
     is_subtree,
     leaf_hash,
@@ -136,6 +137,19 @@ def test_a_history_that_was_rewritten_is_never_consistent() -> None:
             for proof in (consistency_proof(old, new, tree) for tree in (TREE, other)):
                 with pytest.raises(ProofError):
                     check_consistency(old, ROOTS[old], new, tree_root(new, other), proof)
+
+
+def test_a_growth_proof_tells_what_the_larger_tree_had_at_the_smaller_size() -> None:
+    """Unless the smaller is a whole subtree: whoever checks the proof then brings its root."""
+    for new in range(MOST + 1):
+        for old in range(new + 1):
+            proof = consistency_proof(old, new, TREE)
+            told = implied_root(old, new, ROOTS[new], proof)
+            is_whole = old & (old - 1) == 0 or old == new
+            assert told == (None if is_whole else ROOTS[old])
+            for bad in tampered(proof):
+                found = implied_root(old, new, ROOTS[new], bad)
+                assert found in (None, told), "no other root can be told"
 
 
 @pytest.mark.parametrize(

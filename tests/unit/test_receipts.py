@@ -299,7 +299,7 @@ def test_a_part_that_does_not_exist_cannot_be_disclosed(sealed: World) -> None:
 
 def test_a_frozen_channel_gives_nothing_out(sealed: World) -> None:
     member = sealed.members["us"]
-    member.local.freeze(sealed.charter.ch, sealed.now)
+    member.local.freeze(sealed.charter.ch, sealed.now, {})
     member.registry.refresh()
     with pytest.raises(RefusedError, match=r"channel\.frozen"):
         disclosure(sealed, "us", sealed.found("us", "mx", 0))

@@ -328,8 +328,7 @@ def test_an_unconfirmed_channel_takes_no_words(tmp_path: Path) -> None:
 
 def test_a_frozen_channel_takes_no_words_and_shows_the_old_ones(mx: Home) -> None:
     said = mx.say(b"words")
-    mx.node.local.freeze(mx.channel.ch, NOW)
-    mx.node.refresh()
+    mx.freeze()
     assert code_of(lambda: mx.say(b"words")) == "channel.frozen"
     assert mx.states(said) == [State.ACCEPTED]
     assert mx.read("mx/0") == b"words"

@@ -12,7 +12,15 @@ from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import ConvenioError, MalformedError
 from convenio.core.merkle import Leaves, consistency_proof, leaf_hash, tree_root
 from convenio.core.note import Ed25519Signer, sign_note
-from convenio.core.split import SplitProof, parse_split, verify_split
+from convenio.core.split import (
+    SplitProof,
+    empty_split,
+    equal_split,
+    parse_split,
+    parse_split_data,
+    split_data,
+    verify_split,
+)
 
 ORIGIN = "us.localhost/c/" + "0" * 32
 LOG = Ed25519Signer(ORIGIN, b"l" * 32)
@@ -106,6 +114,39 @@ def test_an_empty_log_contradicts_nothing() -> None:
         for claimed in (root([]), b"x" * 32):
             with pytest.raises(ConvenioError):
                 verify_split(SplitProof(empty, large, claimed, ()), LOG.verifier())
+
+
+def test_an_empty_log_with_a_root_of_its_own_contradicts_itself() -> None:
+    lie = sign_note(Checkpoint(ORIGIN, 0, b"x" * 32).text(), LOG).encode()
+    proof = empty_split(lie)
+    verify_split(proof, LOG.verifier())
+    assert parse_split(proof.encode()) == proof
+    verify_split(replace(proof, larger=signed(leaves(4))), LOG.verifier())
+    for forged in (
+        empty_split(signed([])),
+        replace(proof, root=b"y" * 32),
+        replace(proof, proof=(b"z" * 32,)),
+        replace(proof, root=b"y" * 32, larger=signed(leaves(4))),
+    ):
+        with pytest.raises(ConvenioError):
+            verify_split(forged, LOG.verifier())
+
+
+def test_what_a_record_carries_is_the_same_proof_without_other_lines_and_fits() -> None:
+    name = "a" * 200 + ".localhost/c/" + "0" * 32
+    log, witness = Ed25519Signer(name, b"l" * 32), Ed25519Signer("w" * 200, b"w" * 32)
+
+    def cosigned(size: int, fill: bytes) -> bytes:
+        return sign_note(Checkpoint(name, size, fill * 32).text(), log, witness).encode()
+
+    one, other = cosigned(2**62, b"a"), cosigned(2**62, b"b")
+    longest = SplitProof(one, other, b"b" * 32, (b"\xff" * 32,) * 63)
+    data = split_data("us", longest, log.verifier())
+    assert len(str(data["proof"])) <= 8192, "a header's string is no longer"
+    proof = split_data("us", equal_split(one, other, b"b" * 32), log.verifier())
+    found = parse_split_data(proof)
+    verify_split(found, log.verifier())
+    assert b"www" not in found.smaller + found.larger
 
 
 PROOF = split(leaves(4, "lie", 3), leaves(8))

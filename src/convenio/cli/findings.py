@@ -33,7 +33,7 @@ _FOUND: Final = {
     "doctor.evidence": N_(
         "Evidence is kept that two histories of {origin} were signed. Do not rely on that log."
     ),
-    "doctor.frozen": N_("The channel {channel} is frozen: a party has shown two histories."),
+    "doctor.frozen": N_("The channel {channel} is frozen: two histories are signed by {party}."),
     "doctor.nobody_at_a_desk": N_(
         "Nobody sits at a desk, so nobody can say or open anything. See “convenio people add”."
     ),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convenio.cli.shell import Answer, Shell
+from convenio.core.record import SPLIT
 from convenio.words.names import kind_of
 
 if TYPE_CHECKING:  # `verify` shows records too, and starts without the way to a node
@@ -57,7 +58,10 @@ def delivery_text(shell: Shell, delivered: Answer) -> str:
 
 
 def kind_text(shell: Shell, record: Answer) -> str:
-    """What a record is, with its act if it has one."""
+    """What a record is, with its act if it has one; an alarm says about whom."""
+    if record["type"] == SPLIT:
+        party = record["data"]["of"]
+        return shell.text("ALARM: proof that {party} has signed two histories", party=party)
     return kind_of(record["type"], record["act"], shell.words)
 
 

@@ -15,21 +15,23 @@ from itertools import chain
 from typing import Final, NamedTuple, Protocol
 
 from convenio.core.checkpoint import Checkpoint
-from convenio.core.errors import MalformedError, SignatureError
+from convenio.core.errors import ConvenioError, MalformedError, SignatureError
 from convenio.core.merkle import leaf_hash
 from convenio.core.note import Note, Verifier
 from convenio.core.record import (
     OBJECTION,
     PROOF,
     RECEIVED,
+    SPLIT,
     Header,
     PartyId,
     Record,
     parse_record,
 )
+from convenio.core.split import SplitProof, parse_split_data, verify_split
 from convenio.core.trust import Charter
 
-CORE_TYPES: Final = frozenset((RECEIVED, PROOF, OBJECTION))
+CORE_TYPES: Final = frozenset((RECEIVED, PROOF, OBJECTION, SPLIT))
 
 
 class CosignatureVerifier(Protocol):
@@ -47,7 +49,8 @@ class Member:
     """What the charter and rosters fix of one party.
 
     gen: the generation its log is in. origin: of that log. authors: its desks' keys by key name.
-    cosigners: its mirror's keys, those whose cosignature `proof.v1` may show as a receipt.
+    cosigners: its mirror's keys, those whose cosignature `proof.v1` may show as a receipt. log: the
+    key its log's checkpoints are signed with, whose name is the origin.
     """
 
     party: PartyId
@@ -55,6 +58,7 @@ class Member:
     origin: str
     authors: Mapping[str, Verifier]
     cosigners: tuple[CosignatureVerifier, ...] = ()
+    log: Verifier | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class Rules:
                     origin=charter.origin(card.party),
                     authors={each.name: each for each in card.author_verifiers()},
                     cosigners=card.mirror_verifiers(),
+                    log=charter.log_verifiers(card.party)[0],
                 )
                 for card in charter.parties
             ),
@@ -205,13 +210,28 @@ def judge(opened: Opened, member: Member, state: LogState, rules: Rules) -> Fit 
     Its signatures must have been checked by the keys of `member`.
 
     Returns: Unfit codes: those of `parse_record`, and fold.ch · fold.from · fold.gen · fold.seen ·
-             fold.at · fold.again · fold.author · fold.signature.
+             fold.at · fold.again · fold.author · fold.signature · fold.split.
     """
     if opened.record is None:
         return Unfit(opened.fault)
     fit = Fit(opened.record.header, opened.record.note.text)
     code = _misplaced(fit.header, member, rules) or _repeated(fit, state) or opened.unsigned
+    if not code and fit.header.type == SPLIT and shown_split(fit.header, rules) is None:
+        code = "fold.split"
     return Unfit(code) if code else fit
+
+
+def shown_split(header: Header, rules: Rules) -> SplitProof | None:
+    """The proof in a `split.v1`, if it holds against the member it names, whoever says so."""
+    log = next((m.log for m in rules.members if m.party == header.data["of"]), None)
+    if log is None:
+        return None
+    try:
+        proof = parse_split_data(header.data)
+        verify_split(proof, log)
+    except ConvenioError:
+        return None
+    return proof
 
 
 def _misplaced(header: Header, member: Member, rules: Rules) -> str:

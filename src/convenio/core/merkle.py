@@ -185,16 +185,25 @@ def check_subtree(  # noqa: PLR0913, PLR0917 - two claims of three values each
     if start == end:
         _same(EMPTY_ROOT, subtree_hash)
         return
-    inner = outer = proof[0] if base else subtree_hash
-    for (side, _, _), sibling in zip(reversed(siblings), proof[len(base) :], strict=True):
+    lowest = proof[0] if base else subtree_hash
+    inner, outer = _climb(lowest, siblings, proof[len(base) :])
+    _same(inner, subtree_hash)
+    _same(outer, root)
+
+
+def _climb(
+    lowest: bytes, siblings: list[tuple[int, int, int]], hashes: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """The subtree's hash and the root, from the lowest hash on the way and its siblings."""
+    inner = outer = lowest
+    for (side, _, _), sibling in zip(reversed(siblings), hashes, strict=True):
         if side == _RIGHT:
             outer = node_hash(outer, sibling)
         else:
             outer = node_hash(sibling, outer)
             if side == _SHARED:
                 inner = node_hash(sibling, inner)
-    _same(inner, subtree_hash)
-    _same(outer, root)
+    return inner, outer
 
 
 def _path(
@@ -258,6 +267,21 @@ def check_consistency(
     check_subtree(0, old, old_root, new, new_root, proof)
     if old == new:
         _same(old_root, new_root)
+
+
+def implied_root(old: int, new: int, new_root: bytes, proof: Sequence[bytes]) -> bytes | None:
+    """The root that the tree of `new` leaves had at `old`, as its consistency proof tells.
+
+    None if `proof` does not lead to `new_root`, or does not hold that root: where `old` is a power
+    of two the proof begins beside it, and whoever checks it brings it along.
+    """
+    if not 0 < old < new:
+        return None
+    siblings, base = _path(0, old, new)
+    if not base or len(proof) != len(siblings) + 1:
+        return None
+    inner, outer = _climb(proof[0], siblings, proof[1:])
+    return inner if outer == new_root else None
 
 
 def format_hashes(hashes: Iterable[bytes]) -> bytes:

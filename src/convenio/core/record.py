@@ -35,6 +35,7 @@ RECEIVED: Final = "received.v1"
 PROOF: Final = "proof.v1"
 OBJECTION: Final = "objection.v1"
 DISCLOSURE: Final = "disclosure.v1"
+SPLIT: Final = "split.v1"
 DISCLOSED_TO: Final = ("court", "defence", "oversight", "other")
 
 _PARTY = r"[a-z][a-z0-9]{1,15}"
@@ -391,9 +392,18 @@ def _disclosure(data: Object) -> None:
         raise MalformedError("record.data")
 
 
+def _split(data: Object) -> None:
+    """`of`: whose log. `proof`: a split-view proof, base64. That it holds is the fold's to say."""
+    if data.keys() != {"of", "proof"}:
+        raise MalformedError("record.data")
+    _match(data["of"], "party", "record.data")
+    _match(data["proof"], "ascii", "record.data")
+
+
 _DATA_RULES: Final[dict[str, Callable[[Object], None]]] = {
     RECEIVED: _received,
     PROOF: _proof,
     OBJECTION: _objection,
     DISCLOSURE: _disclosure,
+    SPLIT: _split,
 }

@@ -16,7 +16,7 @@ from convenio.core import canon
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.encoding import parse_base64
 from convenio.core.errors import MalformedError, ProofError, SignatureError
-from convenio.core.merkle import check_consistency
+from convenio.core.merkle import EMPTY_ROOT, check_consistency
 from convenio.core.note import Note, Verifier, keyring, verify_note
 
 MAX_SPLIT_BYTES: Final = 64 * 1024
@@ -42,6 +42,11 @@ class SplitProof:
             "proof": [base64.b64encode(each).decode() for each in self.proof],
         }
         return canon.dumps(value) + b"\n"
+
+    def bare(self, log: Verifier) -> SplitProof:
+        """The same proof with nothing but the lines of `log`: about 5 KB at most."""
+        smaller, larger = _bare(self.smaller, log), _bare(self.larger, log)
+        return SplitProof(smaller, larger, self.root, self.proof)
 
 
 def parse_split(data: bytes) -> SplitProof:
@@ -72,8 +77,33 @@ def verify_split(proof: SplitProof, log: Verifier) -> tuple[Checkpoint, Checkpoi
     smaller, larger = _signed(proof.smaller, log), _signed(proof.larger, log)
     if smaller.origin != larger.origin or smaller.size > larger.size or proof.root == smaller.root:
         raise ProofError("split.no_contradiction")
-    check_consistency(smaller.size, proof.root, larger.size, larger.root, list(proof.proof))
+    if larger.size == 0:  # what is empty has one root, and no other history to be shown
+        if proof.root != EMPTY_ROOT or proof.proof:
+            raise ProofError("split.no_contradiction")
+    else:
+        check_consistency(smaller.size, proof.root, larger.size, larger.root, list(proof.proof))
     return smaller, larger
+
+
+def empty_split(signed: bytes) -> SplitProof:
+    """The proof against whoever signed a checkpoint of size 0 with a root that is not the empty
+    tree's: it contradicts itself, and so stands for both."""
+    return SplitProof(signed, signed, EMPTY_ROOT, ())
+
+
+def equal_split(one: bytes, other: bytes, root: bytes) -> SplitProof:
+    """The proof made of two checkpoints of one size; root: that of `other`."""
+    return SplitProof(one, other, root, ())
+
+
+def split_data(of: str, proof: SplitProof, log: Verifier) -> canon.Object:
+    """What `split.v1` says: `of` is the party that keeps `log`."""
+    return {"of": of, "proof": base64.b64encode(proof.bare(log).encode()).decode()}
+
+
+def parse_split_data(data: canon.Object) -> SplitProof:
+    """The proof that a `split.v1` carries, unverified.  Raises:  MalformedError: split.format."""
+    return parse_split(parse_base64(_string(data["proof"]).encode(), "split.format"))
 
 
 def _signed(data: bytes, log: Verifier) -> Checkpoint:
@@ -87,6 +117,12 @@ def require_log_signature(checkpoint: Checkpoint, note: Note, log: Verifier) -> 
     if checkpoint.origin != log.name:
         raise SignatureError("checkpoint.other_log", origin=checkpoint.origin)
     verify_note(note, keyring(log))
+
+
+def _bare(data: bytes, log: Verifier) -> bytes:
+    _, note = parse_signed_checkpoint(data)
+    lines = tuple(n for n in note.lines if (n.name, n.key_id) == (log.name, log.key_id))
+    return Note(note.text, lines).encode()
 
 
 def _string(value: canon.Json) -> str:

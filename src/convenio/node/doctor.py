@@ -68,7 +68,8 @@ def _channel(node: Node, channel: Channel) -> Iterator[Finding]:
     if not channel.confirmed_at:
         yield Finding("doctor.unconfirmed", not channel.in_force, {"channel": name})
     if channel.frozen_at:
-        yield Finding("doctor.frozen", True, {"channel": name})
+        split = (log.party for log in node.registry.logs(channel.ch) if log.split)
+        yield Finding("doctor.frozen", True, {"channel": name, "party": ", ".join(split)})
     for alarm in node.folding.alarms(channel.ch):
         parties: dict[str, str | int] = {"by": alarm.place.party, "about": alarm.about}
         yield Finding("doctor.alarm", True, {"channel": name, **parties})

@@ -81,15 +81,17 @@ class Feed:
         clock: Clock,
         limits: Limits,
         cosigned: Callable[[Log, PartyId], None],
+        compare: Callable[[Callable[[], Partner]], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """connect: the partner's node; an address that cannot be called shows in `state`."""
+        """connect: the partner's node; an address that cannot be called shows in `state`.
+        compare: ask the partner what it holds of others' logs, where there is doubt."""
         self._log, self._connect = log, connect
         self._connected: Partner | None = None
         self._store, self._publisher = store, publisher
         self._shelf = shelf_of(blobs, log)  # ours: what a partner brought is not sent on
         self._lacking, self._clock, self._limits = lacking, clock, limits
-        self._cosigned, self._failed = cosigned, failed
+        self._cosigned, self._compare, self._failed = cosigned, compare, failed
         self._verifiers = log.charter.member(party).mirror_verifiers()
         self._pushed: set[str] = set()
         self._last_at = 0
@@ -155,10 +157,10 @@ class Feed:
 
         (1) publish · (2) small bodies go first, so that a cosigned entry has its body there ·
         (3) the checkpoint · (4) the entries, answered by cosignatures · (5) large bodies, and
-        those the partner says it lacks. A body that is refused holds up nothing; what was said of
-        the last one is raised when all the rest is done. The first round after a start offers the
-        checkpoint even if nothing is new: the partner hears that we are up, and says if it knows
-        a longer history of ours than we do.
+        those the partner says it lacks · (6) what it holds of logs in doubt. A body that is refused
+        holds up nothing; what was said of the last one is raised when all the rest is done. The
+        first round after a start offers the checkpoint even if nothing is new: the partner hears
+        that we are up, and says if it knows a longer history of ours than we do.
         """
         origin = self._log.origin
         head = self._publisher.publish(origin)  # (1)
@@ -176,6 +178,7 @@ class Feed:
         for index in lacking:
             self._push_bodies(self._bodies(index, index + 1), large=False, again=True)
             self._push_bodies(self._bodies(index, index + 1), large=True, again=True)
+        self._compare(lambda: self._partner)  # (6)
         self.state.answered_at = int(self._clock())
         if self._refused is not None:
             raise self._refused

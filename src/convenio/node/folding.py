@@ -30,6 +30,7 @@ from convenio.core.record import (
     OBJECTION,
     PROOF,
     RECEIVED,
+    SPLIT,
     Header,
     PartyId,
     parse_record,
@@ -43,6 +44,7 @@ from convenio.node.cores import Cores
 from convenio.node.index import Index
 from convenio.node.local import Channel
 from convenio.node.registry import GENERATION, Log, Registry
+from convenio.node.splits import Splits
 from convenio.store.api import Cosigned, LogStore
 from convenio.store.objects import BlobStore
 
@@ -67,7 +69,9 @@ class _Channel:
     object to. clocks: entries of ours that start a clock and that somebody keeps silent about.
     proved: of which leaf, and by whose cosignature, our log holds a `proof.v1`. fresh: what came
     into the cut and is not looked at and indexed yet. book: the cases, told of everything that
-    comes into the cut exactly once.
+    comes into the cut exactly once. last: how much of each log counts, once a party was found to
+    have signed two histories; nothing beyond is folded. looked: how much of each log was looked at
+    for proofs of such. marked: the fold marks as they were set. alarmed: how many were told.
     """
 
     fold: Fold
@@ -81,6 +85,10 @@ class _Channel:
     fresh: list[Folded] = field(default_factory=list)
     clocks: dict[Place, bytes] = field(default_factory=dict)
     proved: set[tuple[str, str]] = field(default_factory=set)
+    last: dict[PartyId, int] | None = None
+    looked: dict[PartyId, int] = field(default_factory=dict)
+    marked: dict[PartyId, int] = field(default_factory=dict)
+    alarmed: int = 0
 
 
 def _nobody() -> None:
@@ -102,12 +110,15 @@ class Folding:
         node_desk: str,
         say: Say,
         folded: Callable[[Log], None],
+        splits: Splits,
         failed: Callable[[Exception], None],
     ) -> None:
-        """say: append a draft of the node itself to our log. folded: another's log has moved."""
+        """say: append a draft of the node itself to our log. folded: another's log has moved, or
+        what it says differs from what we hold. splits: proofs that others log, or we owe."""
         self._registry, self._store, self._blobs = registry, store, blobs
         self._index, self._clock, self._limits, self._rng = index, clock, limits, rng
         self._node_desk, self._say, self._folded, self._failed = node_desk, say, folded, failed
+        self._splits = splits
         self._cores = Cores()
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
@@ -278,6 +289,21 @@ class Folding:
             for stored in self._store.entries(log.origin, index, index + 1):
                 yield parse_record(stored.entry).header
 
+    def freeze(self, ch: str) -> dict[PartyId, int]:
+        """Fold this channel no further, from now on. Returns how much of each log counts.
+
+        That is what is folded now; while a start is still going on, what was folded before it.
+        """
+        channel = self._registry.channel(ch)
+        if channel.signed.missing() or not understands(channel.signed.charter):
+            return {}
+        state = self._state(ch)
+        with self._lock:
+            if state.last is None:
+                marks = {log.party: self._store.fold_mark(log.origin)[0] for log in self._logs(ch)}
+                state.last = {p: max(n, marks[p]) for p, n in state.fold.cut().items()}
+            return dict(state.last)
+
     # --- folding ---
 
     def _fold_new(self, ch: str, told: Callable[[], None] = _nobody) -> None:
@@ -294,6 +320,10 @@ class Folding:
                     told()
                     if not log.own:
                         self._folded(log)
+        for log in self._logs(ch):
+            self._mark_again(state, log)
+            self._look_beyond(state, log)
+        self._tell_alarms(state, ch)
 
     def _feed_batch(self, state: _Channel, log: Log) -> bool:
         """Feed some of a log; False if there is nothing more, or too much of it waits already."""
@@ -304,18 +334,42 @@ class Folding:
         judged, unfit = self._store.fold_mark(log.origin)
         known = log.own or held < judged  # their signatures were checked before
         end = min(held + BATCH, head.size if log.own or not known else judged)
-        if log.channel.frozen_at:  # a split is proved: what was folded then is what counts
-            end = min(end, judged)
+        if state.last is not None:  # a split is proved: what was folded then is what counts
+            end = min(end, state.last[log.party])
         if end <= held:
             return False
         entries = [stored.entry for stored in self._store.entries(log.origin, held, end)]
+        if state.last is None and not log.own:
+            entries = self._splits.until(log, entries)
         with self._lock:
+            if state.last is not None and held + len(entries) > state.last[log.party]:
+                return True  # frozen meanwhile: once more, and no further than that
             folded = state.fold.feed_all(log.party, held, entries, verified=known, unfit=unfit)
             for item in folded:
                 state.book.take(item)
             state.fresh += folded
         self._remember(state, log, judged)
         return True
+
+    def _look_beyond(self, state: _Channel, log: Log) -> None:
+        """Look for proofs of two histories in what is stored and not fed to the fold."""
+        with self._lock:
+            held, sizes = state.fold.held(log.party), state.fold.cut()
+        if state.last is None and held - sizes[log.party] < MAX_WAITING:
+            return
+        start, end = max(held, state.looked.get(log.party, 0)), self._store.head(log.origin).size
+        self._splits.look(log, start, end, sizes)
+        state.looked[log.party] = end
+
+    def _tell_alarms(self, state: _Channel, ch: str) -> None:
+        """A log that ends at an alarm has moved too: its party is to be asked what it holds."""
+        with self._lock:
+            alarms = state.fold.alarms
+        if len(alarms) > state.alarmed:
+            state.alarmed = len(alarms)
+            for log in self._logs(ch):
+                if not log.own and any(alarm.place.party == log.party for alarm in alarms):
+                    self._folded(log)
 
     def _take_in(self, state: _Channel) -> None:
         """Look at what came into the cut, and index it; all again if an error ends it."""
@@ -345,19 +399,32 @@ class Folding:
         with self._lock:
             size = state.fold.cut()[log.party]
             unfit = dict(state.fold.unfit(log.party))
+        state.marked[log.party] = max(size, judged)
         if size > judged:
             self._store.set_fold_mark(
                 log.origin, size, {i: code for i, code in unfit.items() if i >= judged}
             )
 
+    def _mark_again(self, state: _Channel, log: Log) -> None:
+        """A log that waited for another is folded with that one's entries: its mark is late."""
+        with self._lock:
+            size = state.fold.cut()[log.party]
+        if size > state.marked.get(log.party, size):
+            self._remember(state, log, state.marked[log.party])
+
+    def _logs(self, ch: str) -> list[Log]:
+        return self._registry.logs(ch)
+
     def _state(self, ch: str) -> _Channel:
-        state = self._channels.get(ch)
-        if state is None:
-            charter = self._registry.channel(ch).signed.charter
-            fold = Fold(rules_of(charter), self._root_at(ch), self._cores.spread)
-            state = _Channel(fold, Casebook(fold, BUILTIN))
-            with self._lock:
-                self._channels[ch] = state
+        with self._lock:
+            state = self._channels.get(ch)
+            if state is None:
+                channel = self._registry.channel(ch)
+                fold = Fold(rules_of(channel.signed.charter), self._root_at(ch), self._cores.spread)
+                state = self._channels[ch] = _Channel(fold, Casebook(fold, BUILTIN))
+                if channel.frozen_at:
+                    cut = channel.frozen_cut
+                    state.last = {party: cut.get(party, 0) for party in fold.parties}
         return state
 
     def _root_at(self, ch: str) -> Callable[[PartyId, int], bytes]:
@@ -381,9 +448,13 @@ class Folding:
         and the next wake tries again.
         """
         state, own = self._channels[ch], self._registry.own_log(ch)
-        if not own.channel.in_force or own.channel.frozen_at:
+        if not own.channel.in_force:
             return
         with contextlib.suppress(ConvenioError):
+            if state.last is not None:
+                for record_id, data in self._splits.unsaid(own):
+                    self._say(own, self._draft(own, SPLIT, data, record_id), {})
+                return
             while self._say_received(state, own):
                 self._fold_new(ch)  # so that what we have just said is not said again
             self._object(state, own)
@@ -506,11 +577,11 @@ class Folding:
             and not self.receipt(own.channel.ch, place, card.party)
         ]
 
-    def _draft(self, own: Log, kind: str, data: Object) -> Draft:
+    def _draft(self, own: Log, kind: str, data: Object, record_id: bytes = b"") -> Draft:
         """A record of the node itself, signed by the node's own desk."""
         card = own.charter.member(own.party)
         header = Header(
-            id=self._rng(16).hex(),
+            id=(record_id or self._rng(16)).hex(),
             ch=own.channel.ch,
             gen=GENERATION,
             type=kind,
@@ -538,6 +609,7 @@ def rules_of(charter: Charter) -> Rules:
             origin=charter.origin(card.party),
             authors={v.name: v for v in card.author_verifiers()},
             cosigners=card.mirror_verifiers(),
+            log=charter.log_verifiers(card.party)[0],
         )
         for card in charter.parties
     )

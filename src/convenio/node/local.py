@@ -6,7 +6,8 @@ Plain data, not part of any history; backed up. Each function is one transaction
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,7 @@ CREATE TABLE people (
 CREATE TABLE channels (
   ch TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, charter BLOB NOT NULL,
   confirmed_at INTEGER NOT NULL DEFAULT 0, confirmed_by TEXT NOT NULL DEFAULT '',
-  frozen_at INTEGER NOT NULL DEFAULT 0
+  frozen_at INTEGER NOT NULL DEFAULT 0, frozen_cut TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 CREATE TABLE routes (
   ch TEXT NOT NULL, party TEXT NOT NULL, url TEXT NOT NULL, PRIMARY KEY (ch, party)
@@ -38,13 +39,17 @@ CREATE TABLE acts (
 CREATE TRIGGER acts_stay BEFORE DELETE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
 CREATE TRIGGER acts_fixed BEFORE UPDATE ON acts BEGIN SELECT RAISE(ABORT, 'acts only grow'); END;
 """
-VERSION: Final = 1
+VERSION: Final = 2
 KIND: Final = 0x636F6E4C
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel as this node knows it. confirmed: a person here has compared the fingerprint."""
+    """A channel as this node knows it. confirmed: a person here has compared the fingerprint.
+
+    frozen_at: when a party was found to have signed two histories, 0 if never. frozen_cut: how much
+    of each log counts since then; a log that is not named, nothing of it.
+    """
 
     ch: str
     name: str
@@ -52,6 +57,7 @@ class Channel:
     confirmed_at: int
     confirmed_by: str
     frozen_at: int
+    frozen_cut: Mapping[PartyId, int] = field(default_factory=dict)
 
     @property
     def in_force(self) -> bool:
@@ -157,17 +163,22 @@ class LocalStore:
                 "UPDATE channels SET confirmed_at = ?, confirmed_by = ? WHERE ch = ?", (at, by, ch)
             )
 
-    def freeze(self, ch: str, at: int) -> None:
-        """Stop writing into a channel; serving goes on. The first time stands."""
+    def freeze(self, ch: str, at: int, cut: Mapping[PartyId, int]) -> None:
+        """Fold a channel up to `cut` and no further, now and ever after. The first time stands."""
         with self._database.write() as db:
-            db.execute("UPDATE channels SET frozen_at = ? WHERE ch = ? AND frozen_at = 0", (at, ch))
+            db.execute(
+                "UPDATE channels SET frozen_at = ?, frozen_cut = ? WHERE ch = ? AND frozen_at = 0",
+                (at, json.dumps(dict(cut)), ch),
+            )
 
     def channels(self) -> list[Channel]:
         rows = self._read(
-            "SELECT ch, name, charter, confirmed_at, confirmed_by, frozen_at"
+            "SELECT ch, name, charter, confirmed_at, confirmed_by, frozen_at, frozen_cut"
             " FROM channels ORDER BY name"
         )
-        return [Channel(r[0], r[1], _charter(r[2]), r[3], r[4], r[5]) for r in rows]
+        return [
+            Channel(r[0], r[1], _charter(r[2]), r[3], r[4], r[5], json.loads(r[6])) for r in rows
+        ]
 
     def channel(self, name: str) -> Channel:
         """The channel with this name or hash.  Raises:  RefusedError: channel.unknown."""

@@ -13,12 +13,12 @@ from typing import Final
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.errors import (
     ConflictError,
+    ProofError,
     RefusedError,
     SignatureError,
-    SplitViewError,
     UnverifiedError,
 )
-from convenio.core.merkle import check_consistency, consistency_proof, edge_of, tree_root
+from convenio.core.merkle import check_consistency, edge_of
 from convenio.core.mirrorwire import (
     AddCheckpoint,
     MirrorInfo,
@@ -33,9 +33,9 @@ from convenio.core.note import (
     parse_signature_lines,
     verify_note,
 )
-from convenio.core.split import SplitProof
 from convenio.node.clock import Clock, stamp
 from convenio.node.config import Limits
+from convenio.node.histories import Histories
 from convenio.node.keys import NodeKeys
 from convenio.node.quotas import Quotas
 from convenio.node.registry import Log
@@ -60,7 +60,8 @@ class Mirror:
     ) -> None:
         self._store, self._clock, self._limits = store, clock, limits
         self._cosigners = keys.mirror_cosigners()
-        self._quotas, self._advanced, self._alarm = quotas, advanced, alarm
+        self._quotas, self._advanced = quotas, advanced
+        self.histories = Histories(store, clock, alarm)
         self._locks: dict[str, threading.RLock] = {}
         self._guard = threading.Lock()
 
@@ -74,22 +75,27 @@ class Mirror:
     def add_checkpoint(self, log: Log, request: AddCheckpoint) -> None:
         """The checkpoint is pending: signed by the log, and an extension of what we knew.
 
+        One that is signed and does not become pending is kept until the log has come that far.
+
         Raises:  SignatureError: not the log's · ConflictError: mirror.moved, with `size`: what we
-                 know · ProofError: the tree does not extend ours · SplitViewError by way of
-                 `alarm`, when what is signed contradicts what the same key signed before.
+                 know · ProofError: the tree does not extend ours · SplitViewError, once
+                 `alarm` was told: what is signed contradicts what the same key signed before.
         Source:  C2SP tlog-witness, add-checkpoint; tlog-mirror.
         """
-        checkpoint, note = request.checkpoint, self._log_lines(log, request)
+        checkpoint, signed = request.checkpoint, self._log_lines(log, request).encode()
         with self.lock(log):
-            self._compare_with_held(log, checkpoint, note)
-            known = self._newest(log.origin)
+            self.histories.compare(log, checkpoint, signed)
+            known, proof = self._newest(log.origin), request.proof
             if request.old != known.size:
+                self.histories.keep(log, checkpoint, signed)
                 raise ConflictError("mirror.moved", size=known.size)
-            check_consistency(
-                known.size, known.root, checkpoint.size, checkpoint.root, list(request.proof)
-            )
+            try:
+                check_consistency(known.size, known.root, checkpoint.size, checkpoint.root, proof)
+            except ProofError:
+                self.histories.disagrees(log, known, checkpoint, signed, proof)
+                raise
             self._store.put_pending(
-                log.origin, known.size, checkpoint.size, checkpoint.root, note.encode()
+                log.origin, known.size, checkpoint.size, checkpoint.root, signed
             )
 
     def _log_lines(self, log: Log, request: AddCheckpoint) -> Note:
@@ -108,31 +114,6 @@ class Mirror:
     def _newest(self, origin: str) -> Head:
         pending = self._store.pending(origin)
         return pending[0] if pending else self._store.head(origin)
-
-    def _compare_with_held(self, log: Log, checkpoint: Checkpoint, note: Note) -> None:
-        """A signed root that differs from the one we hold at that size is a second history."""
-        for known in (self._store.head(log.origin), *self._store.pending(log.origin)):
-            if checkpoint.size == known.size and checkpoint.root != known.root:
-                self._split(log, note.encode(), known, checkpoint.root, [])
-        head = self._store.head(log.origin)
-        if 0 < checkpoint.size < head.size:
-            reader = self._store.reader(log.origin, head.size)
-            ours = tree_root(checkpoint.size, reader)
-            if ours != checkpoint.root:
-                proof = consistency_proof(checkpoint.size, head.size, reader)
-                self._split(log, note.encode(), head, ours, proof)
-
-    def _split(
-        self, log: Log, smaller: bytes, larger: Head, root: bytes, proof: list[bytes]
-    ) -> None:
-        """Keep what proves two histories, then say so. Steps: docs/spec/split.md."""
-        if not proof:  # equal sizes: the claim itself is the root of the "larger" one
-            evidence = SplitProof(larger.checkpoint, smaller, root, ())
-        else:
-            evidence = SplitProof(smaller, larger.checkpoint, root, tuple(proof))
-        self._store.put_evidence(log.origin, "split", evidence.encode(), int(self._clock()))
-        self._alarm(log, "split")
-        raise SplitViewError("mirror.split_view", origin=log.origin)
 
     # --- add-entries ---
 
@@ -188,11 +169,12 @@ class Mirror:
         """All entries are here: advance if that is still due, cosign, and say so.
 
         A cosignature is made anew when it is asked for: its time says "as of now", within
-        `REFRESH_S`.
+        `REFRESH_S`. None is made for a log that has turned out to have two histories.
         """
         head = self._store.head(log.origin)
         if head.size < header.end:
             head = self._store.advance(log.origin, target.size)
+        self.histories.reached(log)
         if head.size != header.end:
             raise NotThereError(self.info(log, header))
         lines = self._cosign(log, head)

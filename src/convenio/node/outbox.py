@@ -61,7 +61,7 @@ class Outbox:
         return {
             (log.channel.ch, party): (log, self._registry.route(log.channel.ch, party))
             for log in self._registry.logs()
-            if log.own and log.channel.in_force and not log.channel.frozen_at
+            if log.own and log.channel.in_force and not log.split
             for party in log.charter.members()
             if party != log.party
         }

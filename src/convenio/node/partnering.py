@@ -151,15 +151,16 @@ class Partnering:
     def _fed_by(self, who: Ed25519Verifier, origin: str) -> Log | None:
         """The mirror that this caller may feed: only the log's owner feeds it.
 
-        A channel nobody here has confirmed takes nothing, unless anyone may read it anyway; nor
-        does one whose parties have shown two histories: what is held when it is frozen counts.
+        A channel nobody here has confirmed takes nothing, unless anyone may read it anyway. Of a
+        party that has signed two histories nothing more is taken; the logs of the others go on,
+        for cosigning means received (docs/adr/0005-after-a-split.md).
         """
         log = self._registry.log(origin)
         if log is None or log.own or _party(who, log.charter) != log.party:
             return None
         if not log.channel.in_force:
             raise RefusedError("channel.unconfirmed", channel=log.channel.name)
-        if log.channel.frozen_at:
+        if log.split:
             raise RefusedError("channel.frozen", channel=log.channel.name)
         self._heard(log.channel.ch, log.party)
         return log

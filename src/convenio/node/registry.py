@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass
+from typing import Final
 
 from convenio.core.errors import RefusedError
 from convenio.core.nearest import nearest
@@ -15,17 +16,22 @@ from convenio.store.api import LogSpec, LogStore
 from convenio.store.objects import BlobStore, Shelf
 
 GENERATION = 1  # of every log, until generations exist
+SPLIT_VIEW: Final = "split"  # the kind of evidence that two histories are
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """One party's log in one channel. key: SHA-256 of the origin, hex, as URLs name it."""
+    """One party's log in one channel. key: SHA-256 of the origin, hex, as URLs name it.
+
+    split: evidence is kept that its party has signed two histories of it.
+    """
 
     origin: str
     key: str
     party: PartyId
     own: bool
     channel: Channel
+    split: bool = False
 
     @property
     def charter(self) -> Charter:
@@ -51,10 +57,11 @@ class Registry:
     def refresh(self) -> None:
         """Read the channels again; every complete charter has its logs in the store."""
         channels = {channel.ch: channel for channel in self._local.channels()}
+        split = {piece.origin for piece in self._store.evidence() if piece.kind == SPLIT_VIEW}
         logs = {}
         for channel in channels.values():
             if not channel.signed.missing():
-                for log in self._logs_of(channel):
+                for log in self._logs_of(channel, split):
                     spec = LogSpec(log.origin, channel.ch, log.party, GENERATION, log.own)
                     self._store.add_log(spec)
                     logs[log.origin] = log
@@ -62,7 +69,7 @@ class Registry:
             self._channels, self._logs = channels, logs
             self._routes = self._local.routes()
 
-    def _logs_of(self, channel: Channel) -> list[Log]:
+    def _logs_of(self, channel: Channel, split: set[str]) -> list[Log]:
         charter = channel.signed.charter
         return [
             Log(
@@ -71,6 +78,7 @@ class Registry:
                 party,
                 party == self.party,
                 channel,
+                origin in split,
             )
             for party in charter.members()
         ]

@@ -23,6 +23,7 @@ from convenio.core.record import (
     OBJECTION,
     PROOF,
     RECEIVED,
+    SPLIT,
     Address,
     BodyRef,
     Header,
@@ -45,7 +46,7 @@ PIECE: Final = 64 * 1024
 # Not permanent, and yet it is certain that the record is not in the log.
 NOTHING_WRITTEN: Final = frozenset(("clock.backwards", "store.disk_full", "store.locked"))
 # What the node itself says, or what only follows from an act it guards: never typed by a person.
-AUTOMATIC_ONLY: Final = frozenset((RECEIVED, PROOF, OBJECTION, DISCLOSURE))
+AUTOMATIC_ONLY: Final = frozenset((RECEIVED, PROOF, OBJECTION, DISCLOSURE, SPLIT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -17,6 +18,7 @@ from convenio.core.draft import Draft, Seen
 from convenio.core.errors import (
     ConvenioError,
     MalformedError,
+    SplitViewError,
     UnavailableError,
     UnverifiedError,
 )
@@ -25,6 +27,7 @@ from convenio.core.trust import Card, parse_card
 from convenio.node import setup
 from convenio.node.channels import Channels
 from convenio.node.clock import Clock
+from convenio.node.comparing import Comparing
 from convenio.node.config import NodeConfig, read_config
 from convenio.node.feed import Feed, FeedState
 from convenio.node.folding import Folding
@@ -39,10 +42,11 @@ from convenio.node.publish import Publisher
 from convenio.node.quotas import Quotas
 from convenio.node.receipts import Bundles, Receipts
 from convenio.node.records import Records
-from convenio.node.registry import Log, Registry
+from convenio.node.registry import SPLIT_VIEW, Log, Registry
 from convenio.node.sequencer import Sequencer
 from convenio.node.signin import SignIns
 from convenio.node.speaking import Speaking
+from convenio.node.splits import Splits
 from convenio.node.sweeping import Sweeping
 from convenio.peer.client import Partner, PartnerConfig
 from convenio.peer.wire import Limits as PeerLimits
@@ -166,6 +170,9 @@ class Node:
         self.sequencer = Sequencer(
             self.store, self.keys, clock, limits, self._seen, self._appended, self._failed
         )
+        self.mirror = Mirror(
+            self.store, self.keys, clock, limits, self.quotas, self._mirrored, self._alarm
+        )
         self.folding = Folding(
             self.registry,
             self.store,
@@ -177,11 +184,11 @@ class Node:
             self.keys.node_desk(),
             self._say_as_node,
             self._folded,
+            Splits(self.registry, self.store, self.index, self.mirror.histories),
             self._failed,
         )
-        self.mirror = Mirror(
-            self.store, self.keys, clock, limits, self.quotas, self._mirrored, self._alarm
-        )
+        histories = self.mirror.histories
+        self.comparing = Comparing(self.registry, self.folding, histories, clock)
         self.partnering = Partnering(
             self.registry,
             self.store,
@@ -242,6 +249,7 @@ class Node:
 
         progress: of reading what the logs say, in entries, until all are folded and indexed.
         """
+        self._freeze_split()
         self.sequencer.start()
         self.folding.start(progress)
         if feeding:
@@ -260,6 +268,7 @@ class Node:
 
     def tick(self) -> None:
         """What is due with time, about once a minute: proofs, and what lies here for nothing."""
+        self._freeze_split()
         self.folding.wake()
         self.sweeping.sweep()
 
@@ -297,6 +306,7 @@ class Node:
             self.clock,
             self.limits,
             self._cosigned,
+            lambda connect: self.comparing.ask(log.channel.ch, party, connect),
             self._failed,
         )
 
@@ -333,10 +343,23 @@ class Node:
         self.outbox.heard(ch, party)
 
     def _alarm(self, log: Log, kind: str) -> None:
-        """A party has shown two histories: freeze the channel, keep serving. Evidence is stored."""
+        """A party has signed two histories: fold the channel no further, keep serving.
+
+        The evidence is stored already. What counts is written down before anybody hears of it.
+        """
         _log.error("alarm", extra={"kind": kind, "party": log.party})
-        self.local.freeze(log.channel.ch, int(self.clock()))
+        ch = log.channel.ch
+        self.local.freeze(ch, int(self.clock()), self.folding.freeze(ch))
         try:
             self.refresh()
         except ConvenioError as error:
             _log.error("refresh_failed", extra={"code": error.code})
+
+    def _freeze_split(self) -> None:
+        """Freeze what evidence says must be, and judge what waits, if we were stopped before."""
+        for log in self.registry.logs():
+            if log.split and not log.channel.frozen_at:
+                self._alarm(log, SPLIT_VIEW)
+            elif not log.own:
+                with contextlib.suppress(SplitViewError):
+                    self.mirror.histories.reached(log)

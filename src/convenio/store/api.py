@@ -23,6 +23,7 @@ from convenio.core.merkle import EMPTY_ROOT, Reader, RightEdge
 
 ID_BYTES: Final = 16
 MAX_PENDING: Final = 16
+MAX_FOREIGN: Final = 64
 MAX_EVIDENCE: Final = 64
 MAX_EVIDENCE_BYTES: Final = 1 << 20
 
@@ -210,6 +211,19 @@ class LogStore(Protocol):
 
     def right_edge(self, origin: str) -> RightEdge:
         """The right edge of the tree at the head."""
+
+    def foreign(self, origin: str) -> list[Head]:
+        """Checkpoints of a log that were met and cannot be judged yet, by size; at most 64."""
+
+    def put_foreign(self, origin: str, size: int, root: bytes, checkpoint: bytes) -> None:
+        """The checkpoint is kept until the head reaches its size; one for each size.
+
+        Where there are 64 already, those of the largest sizes go: they would be judged last.
+        Raises:  ConflictError: store.reached, with `size`: the head is there already.
+        """
+
+    def forget_foreign(self, origin: str) -> int:
+        """Foreign checkpoints up to the head's size are forgotten. Returns how many there were."""
 
     def put_evidence(self, origin: str, kind: str, payload: bytes, at: int) -> None:
         """The evidence is kept, unless it is known or there are 64 pieces on this log already.

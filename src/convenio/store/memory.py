@@ -18,6 +18,7 @@ from convenio.store.api import (
     ID_BYTES,
     MAX_EVIDENCE,
     MAX_EVIDENCE_BYTES,
+    MAX_FOREIGN,
     MAX_PENDING,
     Cosigned,
     Evidence,
@@ -40,6 +41,7 @@ class _Log:
     ids: dict[bytes, int] = field(default_factory=dict)
     first_of: dict[bytes, int] = field(default_factory=dict)
     pending: list[Head] = field(default_factory=list)
+    foreign: dict[int, Head] = field(default_factory=dict)
     cosigned: list[Cosigned] = field(default_factory=list)
     mark: int = 0
     unfit: dict[int, str] = field(default_factory=dict)
@@ -201,6 +203,25 @@ class MemoryStore:
     def latest_cosignature(self, origin: str, name: str) -> Cosigned | None:
         good = [each for each in self.cosignatures(origin, 0, name) if not each.flagged]
         return good[-1] if good else None
+
+    def foreign(self, origin: str) -> list[Head]:
+        known = self._log(origin).foreign
+        return [known[size] for size in sorted(known)]
+
+    def put_foreign(self, origin: str, size: int, root: bytes, checkpoint: bytes) -> None:
+        with self._lock:
+            log = self._log(origin)
+            if size <= log.head.size:
+                raise ConflictError("store.reached", size=log.head.size)
+            both = {size: Head(size, root, checkpoint)} | log.foreign
+            log.foreign = {each: both[each] for each in sorted(both)[:MAX_FOREIGN]}
+
+    def forget_foreign(self, origin: str) -> int:
+        with self._lock:
+            log = self._log(origin)
+            gone = [size for size in log.foreign if size <= log.head.size]
+            log.foreign = {s: head for s, head in log.foreign.items() if s not in gone}
+        return len(gone)
 
     def put_evidence(self, origin: str, kind: str, payload: bytes, at: int) -> None:
         if len(payload) > MAX_EVIDENCE_BYTES:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1
+from convenio.store.api import MAX_FOREIGN
+
+VERSION: Final = 2
 KIND: Final = 0x434E4C47  # "CNLG"
 
 INDEX_BITS: Final = 40  # key of a piece: log << 40 | index of its first entry
@@ -63,6 +65,14 @@ CREATE TABLE slot (
 );
 
 CREATE TABLE pending (
+  log INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, checkpoint BLOB NOT NULL,
+  PRIMARY KEY (log, size),
+  CHECK (typeof(size) = 'integer' AND typeof(root) = 'blob' AND length(root) = 32
+         AND typeof(checkpoint) = 'blob')
+) WITHOUT ROWID;
+
+-- Checkpoints of a log that were met beyond its head: kept until they can be judged.
+CREATE TABLE met (
   log INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL, checkpoint BLOB NOT NULL,
   PRIMARY KEY (log, size),
   CHECK (typeof(size) = 'integer' AND typeof(root) = 'blob' AND length(root) = 32
@@ -169,6 +179,17 @@ BEGIN SELECT RAISE(ABORT, 'a pending checkpoint keeps its size and root'); END;
 CREATE TRIGGER pending_kept BEFORE DELETE ON pending
 WHEN OLD.size = (SELECT max(size) FROM pending WHERE log = OLD.log)
 BEGIN SELECT RAISE(ABORT, 'the newest pending checkpoint is kept'); END;
+
+CREATE TRIGGER met_new BEFORE INSERT ON met
+WHEN NEW.size <= (SELECT size FROM tree WHERE log = NEW.log)
+  OR EXISTS (SELECT 1 FROM met WHERE log = NEW.log AND size = NEW.size)
+BEGIN SELECT RAISE(ABORT, 'a checkpoint met is beyond the tree, and never replaced'); END;
+CREATE TRIGGER met_fixed BEFORE UPDATE ON met
+BEGIN SELECT RAISE(ABORT, 'a checkpoint met never changes'); END;
+CREATE TRIGGER met_kept BEFORE DELETE ON met
+WHEN OLD.size > (SELECT size FROM tree WHERE log = OLD.log)
+ AND (SELECT count(*) FROM met WHERE log = OLD.log) <= {MAX_FOREIGN}
+BEGIN SELECT RAISE(ABORT, 'a checkpoint met is kept until the tree is there'); END;
 
 CREATE TRIGGER cosignature_fixed BEFORE UPDATE ON cosignature
 BEGIN SELECT RAISE(ABORT, 'a cosignature never changes'); END;

@@ -18,6 +18,7 @@ from convenio.core.tiles import TileReader
 from convenio.store.api import (
     MAX_EVIDENCE,
     MAX_EVIDENCE_BYTES,
+    MAX_FOREIGN,
     MAX_PENDING,
     Cosigned,
     Evidence,
@@ -316,6 +317,37 @@ class SqliteStore:
             *(self._log(origin), name),
         )
         return _cosigned(rows[0]) if rows else None
+
+    def foreign(self, origin: str) -> list[Head]:
+        rows = self._database.read(
+            "SELECT size, root, checkpoint FROM met WHERE log = ? ORDER BY size", self._log(origin)
+        )
+        return [_head(row) for row in rows]
+
+    def put_foreign(self, origin: str, size: int, root: bytes, checkpoint: bytes) -> None:
+        log = self._log(origin)
+        with self._database.write() as db:
+            head = read_tree(db, log).size
+            if size <= head:
+                raise ConflictError("store.reached", size=head)
+            db.execute(
+                "INSERT INTO met SELECT ?, ?, ?, ? WHERE NOT EXISTS"
+                " (SELECT 1 FROM met WHERE log = ? AND size = ?)",
+                (log, size, root, checkpoint, log, size),
+            )
+            db.execute(
+                "DELETE FROM met WHERE log = ? AND size NOT IN"
+                " (SELECT size FROM met WHERE log = ? ORDER BY size LIMIT ?)",
+                (log, log, MAX_FOREIGN),
+            )
+
+    def forget_foreign(self, origin: str) -> int:
+        log = self._log(origin)
+        with self._database.write() as db:
+            gone = db.execute(
+                "DELETE FROM met WHERE log = ? AND size <= ?", (log, read_tree(db, log).size)
+            )
+            return gone.rowcount
 
     def put_evidence(self, origin: str, kind: str, payload: bytes, at: int) -> None:
         if len(payload) > MAX_EVIDENCE_BYTES:

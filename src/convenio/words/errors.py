@@ -176,6 +176,7 @@ HAPPENED: Final[dict[str, str]] = {
     "fold.gen": "The record belongs to another generation of the log.",
     "fold.seen": "The record claims to have seen the log of somebody who is not in the channel.",
     "fold.signature": "The record's signature is not valid.",
+    "fold.split": "The record says that a party has signed two histories, and does not prove it.",
     "fold.stamp": "The countersignature quoted in the record is damaged.",
     "fold.version": (
         "The charter asks for rules of reading ({version}) that this program does not know."
@@ -373,6 +374,7 @@ HAPPENED: Final[dict[str, str]] = {
     "store.not_pending": "No checkpoint of {size} entries is waiting.",
     "store.other_log": "A log of this name is already here, with other properties.",
     "store.other_root": "A different root is already known for {size} entries.",
+    "store.reached": "The log already has {size} entries.",
     "store.root_differs": "The stored entries do not add up to the root that was signed.",
     "store.smaller": "The log was already larger ({size} entries).",
     "store.unknown_log": "This node keeps no such log.",
@@ -573,6 +575,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "fold.gen",
         "fold.seen",
         "fold.signature",
+        "fold.split",
     ),
     "Nothing was judged and nothing is lost. Bring this program up to date.": (
         "fold.version",

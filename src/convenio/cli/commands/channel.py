@@ -387,7 +387,8 @@ def _access(shell: Shell, channel: Answer) -> str:
 
 def _state(shell: Shell, channel: Answer) -> str:
     if channel["frozen_at"]:
-        return shell.text("Frozen: a party has shown two histories")
+        parties = ", ".join(channel["split"])
+        return shell.text("Frozen: two histories are signed by {parties}", parties=parties)
     if channel["missing"]:
         return shell.text("Not signed yet by: {parties}", parties=", ".join(channel["missing"]))
     if channel["confirmed_at"]:

@@ -106,8 +106,10 @@ def _render_channel(shell: Shell, channel: Answer) -> None:
         at = shell.words.time(channel["frozen_at"])
         shell.line(
             shell.text(
-                "{channel}: FROZEN since {at}, because a party has shown two histories",
+                "{channel}: FROZEN since {at}, because two histories are signed by {parties}. What "
+                "comes now is kept and countersigned, and changes nothing.",
                 channel=name,
                 at=at,
+                parties=", ".join(channel["split"]),
             )
         )

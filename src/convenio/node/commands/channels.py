@@ -24,7 +24,8 @@ from convenio.node.viewing import may_look_at
 from convenio.node.wiring import Node
 
 
-def channel_json(channel: Channel) -> Answer:
+def channel_json(node: Node, channel: Channel) -> Answer:
+    """split: the parties of which evidence is kept that they have signed two histories."""
     charter = channel.signed.charter
     return {
         "name": channel.name,
@@ -38,6 +39,7 @@ def channel_json(channel: Channel) -> Answer:
         "confirmed_at": channel.confirmed_at,
         "confirmed_by": channel.confirmed_by,
         "frozen_at": channel.frozen_at,
+        "split": split_parties(node, channel),
         "in_force": channel.in_force and not channel.frozen_at,
         "parties": [
             {
@@ -56,11 +58,15 @@ def channel_json(channel: Channel) -> Answer:
     }
 
 
+def split_parties(node: Node, channel: Channel) -> list[str]:
+    return [log.party for log in node.registry.logs(channel.ch) if log.split]
+
+
 def _channels(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
     """The channels this person may look at."""
     person = viewer_of(node, args)
     shown = [each for each in node.registry.channels() if may_look_at(person, each)]
-    return {"channels": [channel_json(channel) for channel in shown]}
+    return {"channels": [channel_json(node, channel) for channel in shown]}
 
 
 def _channel_show(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
@@ -68,7 +74,7 @@ def _channel_show(node: Node, args: Args, files: list[int], _progress: Progress)
     if files:
         with opened(files, 0, "wb") as out:
             out.write(channel.signed.note.encode())
-    return {**channel_json(channel), "routes": _routes(node, channel)}
+    return {**channel_json(node, channel), "routes": _routes(node, channel)}
 
 
 def _routes(node: Node, channel: Channel) -> dict[str, str]:
@@ -110,7 +116,7 @@ def _accept(node: Node, args: Args, files: list[int], _progress: Progress) -> An
 
 def _with_note(node: Node, ch: str) -> Answer:
     channel = node.local.channel(ch)
-    return {**channel_json(channel), "charter": channel.signed.note.encode().decode()}
+    return {**channel_json(node, channel), "charter": channel.signed.note.encode().decode()}
 
 
 def _contents(files: list[int]) -> list[bytes]:
@@ -125,22 +131,23 @@ def _contents(files: list[int]) -> list[bytes]:
 
 def _confirm(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
     return channel_json(
+        node,
         node.channels.confirm(
             text_of(args, "as"), text_of(args, "channel"), text_of(args, "fingerprint")
-        )
+        ),
     )
 
 
 def _route(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
     channel, party, url = (text_of(args, key) for key in ("channel", "party", "url"))
     node.channels.route(text_of(args, "as"), channel, party, url)
-    return channel_json(node.local.channel(channel))
+    return channel_json(node, node.local.channel(channel))
 
 
 def _unroute(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answer:
     channel, party = text_of(args, "channel"), text_of(args, "party")
     node.channels.unroute(text_of(args, "as"), channel, party)
-    return channel_json(node.local.channel(channel))
+    return channel_json(node, node.local.channel(channel))
 
 
 COMMANDS: Final[dict[str, Command]] = {

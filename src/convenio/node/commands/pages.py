@@ -68,7 +68,9 @@ def _web_channels(node: Node, args: Args, _files: list[int], _progress: Progress
             if person is None:
                 standing["members"] = [{**m, "feed": None} for m in standing["members"]]
             readable = not decide(Question(Act.SEE, person, channel.signed.charter))
-            shown.append({**channel_json(channel), "standing": standing, "readable": readable})
+            shown.append(
+                {**channel_json(node, channel), "standing": standing, "readable": readable}
+            )
     return {"channels": shown}
 
 

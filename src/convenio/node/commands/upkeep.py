@@ -14,6 +14,7 @@ from convenio.node.commands.args import (
     text_of,
     viewer_of,
 )
+from convenio.node.commands.channels import split_parties
 from convenio.node.commands.doors import audits, governs, tends
 from convenio.node.control import Answer, Progress
 from convenio.node.doctor import examine
@@ -69,6 +70,7 @@ def channel_status(node: Node, channel: Channel) -> Answer:
         "missing": list(channel.signed.missing()),
         "confirmed_at": channel.confirmed_at,
         "frozen_at": channel.frozen_at,
+        "split": split_parties(node, channel),
         "alarms": [
             {"by": a.place.party, "about": a.about, "size": a.size} for a in node.folding.alarms(ch)
         ],
