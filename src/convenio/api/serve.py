@@ -152,6 +152,22 @@ class _Server(Server):
         await super().startup(sockets)
         self.ready.set()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Also ends a connection that was taken in the moment in which the door was shut.
+
+        It is in nobody's list until the loop has come round a few times.
+        """
+        await super().shutdown(sockets)
+        await _rounds()
+        for each in list(self.server_state.connections):
+            each.transport.abort()
+        await _rounds()
+
+
+async def _rounds() -> None:
+    for _ in range(4):
+        await asyncio.sleep(0)
+
 
 def _bounded(limits: ServeLimits) -> type[H11Protocol]:
     """The protocol class with these limits; uvicorn makes its own instances."""

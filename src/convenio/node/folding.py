@@ -62,7 +62,7 @@ class _Channel:
     were not here when they were folded. awaited: for each blob that is not here, which entries
     want it. arrived: entries of which something may have come since we last looked. objected:
     leaves we have objected to; considered: up to which index we have looked for what to object to.
-    clocks: entries of ours that start a clock and whose receipt nobody has logged yet. fresh: what
+    proven: whose cosignature over which leaf of ours we have logged, by the key's name. fresh: what
     came into the cut and is not looked at and indexed yet. book: the cases, told of everything
     that comes into the cut exactly once.
     """
@@ -76,7 +76,7 @@ class _Channel:
     objected: set[str] = field(default_factory=set)
     considered: dict[PartyId, int] = field(default_factory=dict)
     fresh: list[Folded] = field(default_factory=list)
-    clocks: dict[Place, bytes] = field(default_factory=dict)
+    proven: set[tuple[str, str]] = field(default_factory=set)
 
 
 class Folding:
@@ -307,10 +307,9 @@ class Folding:
         if item.place.party == self._registry.party:
             if item.header.type == OBJECTION:
                 state.objected.add(str(item.header.data["leaf"]))
-            elif item.header.due_in and not item.header.case:
-                state.clocks[item.place] = item.leaf
             elif item.header.type == PROOF:
-                self._proven(state, str(item.header.data["leaf"]))
+                said = item.header.data
+                state.proven.add((str(said["leaf"]), str(said["name"])))
             return
         for c in self._ours(item.header):
             if not self._blobs.has(c):
@@ -450,27 +449,22 @@ class Folding:
             return [(index, unfit[index]) for index in fresh][::-1]
 
     def _prove(self, state: _Channel, own: Log) -> None:
-        """Log the partner's cosignature over what started a clock, if it keeps silent about it.
+        """Log a debtor's cosignature over what started a clock, if it keeps silent about it.
 
         Else a debtor that takes everything and never writes `received.v1` would never be overdue.
+        Each debtor once: one of several may have been away while the other was proved.
         """
         now = int(self._clock())
-        for place, leaf in list(state.clocks.items()):
-            members = own.charter.members()
-            if all(self.receipt(own.channel.ch, place, p) for p in members if p != own.party):
-                del state.clocks[place]
+        with self._lock:
+            owed = list(state.book.unreceived(own.party))
+        for place, party in owed:
+            key, leaf = own.charter.member(party).mirror_verifiers()[0], state.fold.leaf(place)
+            if (leaf.hex(), key.name) in state.proven:
                 continue
-            for party in members:
-                key = own.charter.member(party).mirror_verifiers()[0]
-                taken = self._store.earliest_cosignature(own.origin, key.name, place.index + 1)
-                if taken and party != own.party and now - taken.at >= self._limits.proof_after_s:
-                    self._say(own, self._draft(own, PROOF, _proof_data(leaf, taken)), state.seen)
-                    state.clocks.pop(place, None)
-
-    def _proven(self, state: _Channel, leaf: str) -> None:
-        for place, known in list(state.clocks.items()):
-            if known.hex() == leaf:
-                del state.clocks[place]
+            taken = self._store.earliest_cosignature(own.origin, key.name, place.index + 1)
+            if taken and now - taken.at >= self._limits.proof_after_s:
+                self._say(own, self._draft(own, PROOF, _proof_data(leaf, taken)), state.seen)
+                state.proven.add((leaf.hex(), key.name))
 
     def _draft(self, own: Log, kind: str, data: Object) -> Draft:
         """A record of the node itself, signed by the node's own desk."""
