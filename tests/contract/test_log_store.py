@@ -39,16 +39,28 @@ from convenio.core.merkle import (
     tree_root,
 )
 from convenio.store.api import MAX_EVIDENCE_BYTES, Cosigned, Finding, LogStore, Stored
+from convenio.store.database import Database
+from convenio.store.ids import MAX_FRESH
 from convenio.store.memory import MemoryStore
+from convenio.store.schema import KIND, VERSION
 from convenio.store.sqlite import SqliteStore
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite, ids settled early"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LogStore]:
-    store: LogStore
-    store = MemoryStore() if request.param == "memory" else SqliteStore.create(tmp_path / "log.db")
+    store: LogStore = MemoryStore()
+    if request.param != "memory":
+        store = open_sqlite(
+            tmp_path / "log.db", max_fresh=MAX_FRESH if "," not in request.param else 7
+        )
     yield store
     store.close()
+
+
+def open_sqlite(path: Path, max_fresh: int) -> SqliteStore:
+    if not path.exists():
+        SqliteStore.create(path).close()
+    return SqliteStore(Database.open(path, VERSION, kind=KIND), max_fresh)
 
 
 @pytest.fixture
@@ -147,6 +159,32 @@ class TestAppending:
         assert store.head(OWN).size == 5
         assert store.find(OWN, id_of(5)) is None
         assert grow_to(store, 6).root == root_of(6)
+
+    def test_an_id_stays_in_its_log_however_long_ago_it_came(self, store: LogStore) -> None:
+        for size in range(1, 31):
+            grow_to(store, size)
+        for number in range(30):
+            with pytest.raises(ConflictError) as caught:
+                store.append(OWN, 30, [*named([31]), (id_of(number), b"other")], signing(OWN))
+            assert code_of(caught) == ("store.duplicate_id", {"index": number})
+            assert store.find(OWN, id_of(number)) == Stored(
+                number, leaf_hash(entry(number)), entry(number)
+            )
+        assert store.find(OWN, id_of(31)) is None
+        assert store.find(OWN, id_of(3)[8:] + id_of(4)[:8]) is None
+        assert list(store.check()) == []
+
+    def test_an_id_that_was_given_up_may_come_again(self, store: LogStore) -> None:
+        def fail(_size: int, _root: bytes) -> bytes:
+            raise RefusedError("test.no_key")
+
+        for size in range(1, 12):
+            with suppress(RefusedError):
+                store.append(OWN, size - 1, named([size - 1, 100]), fail)
+            grow_to(store, size)
+        assert store.find(OWN, id_of(100)) is None
+        store.append(OWN, 11, named([100]), signing(OWN))
+        assert list(store.check()) == []
 
     def test_an_id_may_be_in_another_log_too(self, store: LogStore) -> None:
         other = replace(OWN_LOG, origin=OWN + "2", gen=2)

@@ -20,15 +20,19 @@ from tests.support.stores import (
 )
 
 from convenio.store.api import Cosigned
+from convenio.store.database import Database
+from convenio.store.schema import KIND, VERSION
 from convenio.store.sqlite import SqliteStore
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("guarded") / "log.db"
-    with closing(SqliteStore.create(path)) as store:
+    SqliteStore.create(path).close()
+    with closing(SqliteStore(Database.open(path, VERSION, kind=KIND), max_fresh=100)) as store:
         store.add_log(OWN_LOG)
         store.add_log(MIRROR_LOG)
+        grow_to(store, 200)
         grow_to(store, 300)
         announce(store, 280)
         announce(store, 600)
@@ -80,6 +84,9 @@ def raw(path: Path) -> Iterator[sqlite3.Connection]:
         "UPDATE record SET idx = 0",
         "DELETE FROM record",
         "INSERT INTO record SELECT * FROM record",
+        "UPDATE fresh SET ids = zeroblob(16)",
+        "DELETE FROM fresh",
+        "REPLACE INTO fresh SELECT * FROM fresh",
         "UPDATE cosignature SET at = 9",
         "DELETE FROM cosignature",
         "REPLACE INTO cosignature SELECT * FROM cosignature",

@@ -35,8 +35,10 @@ from tests.support.stores import (
 from convenio.core.errors import UnavailableError
 from convenio.core.merkle import RightEdge, leaf_hash
 from convenio.store.api import Finding
+from convenio.store.database import Database
 from convenio.store.export import export_log
 from convenio.store.objects import DiskBlobs
+from convenio.store.schema import KIND, VERSION
 from convenio.store.sqlite import SqliteStore
 
 KILLS = 20
@@ -184,7 +186,8 @@ def test_a_blob_and_an_export_that_do_not_fit_leave_nothing_half(
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sound") / "log.db"
-    with closing(SqliteStore.create(path)) as store:
+    SqliteStore.create(path).close()
+    with closing(SqliteStore(Database.open(path, VERSION, kind=KIND), max_fresh=500)) as store:
         store.add_log(OWN_LOG)
         store.add_log(MIRROR_LOG)
         grow_to(store, 700)
@@ -255,7 +258,19 @@ FLIPS = {
         {Finding(MIRROR, "check.pending", 300)},
     ),
     "the place of a record": (
-        "UPDATE record SET idx = idx - 1 WHERE idx = 500",
+        "UPDATE record SET idx = idx - 1 WHERE idx = 499",
+        {Finding(OWN, "check.ids", 700)},
+    ),
+    "the place of a new record": (
+        "UPDATE fresh SET key = key + 1",
+        {Finding(OWN, "check.ids", 700)},
+    ),
+    "an id that stands twice": (
+        "UPDATE record SET id = (SELECT substr(ids, 17, 16) FROM fresh) WHERE idx = 499",
+        {Finding(OWN, "check.ids", 700)},
+    ),
+    "a missing id": (
+        "UPDATE fresh SET ids = substr(ids, 17)",
         {Finding(OWN, "check.ids", 700)},
     ),
     "bytes that became text": (

@@ -340,6 +340,18 @@ def test_a_stop_does_not_wait_for_those_who_dawdle() -> None:
         assert not world.server.alive
 
 
+def test_a_stop_cuts_those_who_do_not_read() -> None:
+    node = FakeNode(public={CH})
+    c = node.hold(bytes(16_000_000))
+    with running(node, limits=ServeLimits(stop_s=1)) as world, socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", world.server.port))
+        sock.sendall(request_bytes("GET", f"/blob/{CH}/{c}", {}))
+        assert count_reaches(world, 1)
+        world.server.stop()
+        assert connections(world) == 0
+
+
 def test_answers_leave_without_waiting_for_an_acknowledgement() -> None:
     """Nagle's delay would cost 40 ms an answer, and nobody would notice why."""
     with running() as world, socket.create_connection(("127.0.0.1", world.server.port)):

@@ -74,6 +74,20 @@ def test_a_partner_that_was_down_gets_everything_when_it_is_back(pair: World) ->
     once_each(pair)
 
 
+def test_a_partner_that_is_back_is_not_kept_waiting(tmp_path: Path) -> None:
+    """It says by itself that it is up, even if it has nothing new to say."""
+    with world(tmp_path, limits={"retry_first_s": 3600, "retry_most_s": 3600}) as made:
+        mx, us = made.homes
+        us.say_bare()
+        made.settle()
+        us.close()
+        said = mx.say(b"meanwhile")
+        made.until(lambda: feed_of(mx).failures == 1)
+        us.open()
+        made.settle()
+        assert mx.states(said) == [State.RECEIVED]
+
+
 def test_both_cut_off_for_long_converge(pair: World) -> None:
     """Several requests of packages each way, partly filled bundles, and times a month apart."""
     mx, us = pair.homes

@@ -153,14 +153,16 @@ class _Server(Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Also ends a connection that was taken in the moment in which the door was shut.
+        """uvicorn stops waiting for what still runs after `stop_s`, and leaves it open.
 
-        It is in nobody's list until the loop has come round a few times.
+        A connection taken as the door was shut is in the list only a few rounds of the loop later.
         """
         await super().shutdown(sockets)
         await _rounds()
-        for each in list(self.server_state.connections):
-            each.transport.abort()
+        for connection in [*self.server_state.connections]:
+            connection.transport.abort()
+        while self.server_state.connections:
+            await asyncio.sleep(0)  # until each has heard that it is lost
         await _rounds()
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from convenio.core.errors import MalformedError
-from convenio.core.note import Signer, signed_text
+from convenio.core.note import Ed25519Signer, signed_text
 from convenio.core.record import MAX_RECORD_BYTES, Header, PartyId, parse_header
 
 Seen = dict[PartyId, tuple[int, str]]
@@ -37,7 +37,7 @@ class Draft:
         """The text to sign. seen: as `seen_json` writes it."""
         return b"%b%d%b%b%b" % (self.start, at, self.middle, seen, self.end)
 
-    def sign(self, at: int, seen: bytes, signers: Sequence[Signer]) -> bytes:
+    def sign(self, at: int, seen: bytes, signers: Sequence[Ed25519Signer]) -> bytes:
         """The entry bytes.  Raises:  MalformedError: record.too_long."""
         entry = signed_text(self.text(at, seen), signers)
         if len(entry) > MAX_RECORD_BYTES:

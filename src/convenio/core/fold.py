@@ -29,6 +29,7 @@ from convenio.core.fit import (
     LogState,
     Opened,
     Rules,
+    Spread,
     Unfit,
     judge,
     open_entries,
@@ -197,14 +198,14 @@ class Fold:
     """The logs of one channel, folded as far as they are closed. Not thread-safe.
 
     root_at(party, size) gives the root of that party's log at any size fed so far; the node has it
-    from its tiles, so it is not kept here a second time.
+    from its tiles, so it is not kept here a second time. spread: how signatures are checked.
     """
 
-    def __init__(self, rules: Rules, root_at: RootAt) -> None:
+    def __init__(self, rules: Rules, root_at: RootAt, spread: Spread = map) -> None:
         if rules.fold != FOLD_VERSION:
             raise RefusedError("fold.version", version=rules.fold)
         self._rules = rules
-        self._root_at = root_at
+        self._root_at, self._spread = root_at, spread
         members = len(rules.members)
         self._order = [_Log(m.party, i, members) for i, m in enumerate(rules.members)]
         self._logs = {log.party: log for log in self._order}
@@ -305,7 +306,7 @@ class Fold:
         rules = self.rules_for(log.row)
         member = rules.members[log.order]
         if not log.opened or log.opened[0].authors is not member.authors:
-            log.opened = deque(_open(log.queue, member.authors))
+            log.opened = deque(_open(log.queue, member.authors, self._spread))
         opened = log.opened[0]
         return _Head(opened.leaf, judge(opened, member, log.state, rules))
 
@@ -587,13 +588,16 @@ class Fold:
         )
 
 
-def _open(queue: deque[_Waiting], authors: Mapping[str, Verifier]) -> Iterator[Opened]:
+def _open(
+    queue: deque[_Waiting], authors: Mapping[str, Verifier], spread: Spread
+) -> Iterator[Opened]:
     """The first few entries of a queue, opened; those known to be unfit are not looked into."""
     for (verified, unfit), alike in groupby(islice(queue, _OPEN_AT_ONCE), key=itemgetter(1, 2)):
         if unfit:
             yield from (Opened(b"", None, unfit, "", authors) for _ in alike)
         else:
-            yield from open_entries([entry for entry, _, _ in alike], authors, verified=verified)
+            some = [entry for entry, _, _ in alike]
+            yield from open_entries(some, authors, verified=verified, spread=spread)
 
 
 def _leaves(header: Header, key: str) -> list[bytes]:

@@ -229,12 +229,13 @@ class Ed25519Verifier:
 class Ed25519Signer:
     """A private Ed25519 key for plain notes. seed: 32 secret bytes."""
 
-    __slots__ = ("_secret", "key_id", "name", "public")
+    __slots__ = ("_dash_and_name", "_secret", "key_id", "name", "public")
 
     def __init__(self, name: str, seed: bytes) -> None:
         self.public, self._secret = crypto_sign_seed_keypair(seed)
         self.name = check_key_name(name)
         self.key_id = key_id(name, ED25519, self.public)
+        self._dash_and_name = b"%b%b " % (_DASH, name.encode())
 
     def sign_bytes(self, message: bytes) -> bytes:
         """The 64-byte signature over `message`."""
@@ -242,6 +243,10 @@ class Ed25519Signer:
 
     def sign(self, text: bytes) -> SignatureLine:
         return SignatureLine(self.name, self.key_id, self.sign_bytes(text))
+
+    def line(self, text: bytes) -> bytes:
+        """`sign(text)` as it is written, for whoever signs by the ten thousand."""
+        return self._dash_and_name + b2a_base64(self.key_id + self.sign_bytes(text))
 
     def verifier(self) -> Ed25519Verifier:
         return Ed25519Verifier.of(self.name, self.public)
@@ -254,6 +259,6 @@ def sign_note(text: bytes, *signers: Signer) -> Note:
     return Note(text, tuple(signer.sign(text) for signer in signers))
 
 
-def signed_text(text: bytes, signers: Sequence[Signer]) -> bytes:
+def signed_text(text: bytes, signers: Sequence[Ed25519Signer]) -> bytes:
     """The bytes of `sign_note(text, *signers)`, for whoever signs by the ten thousand."""
-    return b"%b\n%b" % (text, b"".join([signer.sign(text).encode() for signer in signers]))
+    return b"%b\n%b" % (text, b"".join([signer.line(text) for signer in signers]))

@@ -93,6 +93,7 @@ class Feed:
         self._pushed: set[str] = set()
         self._last_at = 0
         self._held = 0  # how much of our log the partner has proved to hold, at whatever time
+        self._greeted = False
         self._refused: RefusedError | None = None
         self._wake = threading.Event()
         self._stopping = False
@@ -154,7 +155,9 @@ class Feed:
         (1) publish · (2) small bodies go first, so that a cosigned entry has its body there ·
         (3) the checkpoint · (4) the entries, answered by cosignatures · (5) large bodies, and
         those the partner says it lacks. A body that is refused holds up nothing; what was said of
-        the last one is raised when all the rest is done.
+        the last one is raised when all the rest is done. The first round after a start offers the
+        checkpoint even if nothing is new: the partner hears that we are up, and says if it knows
+        a longer history of ours than we do.
         """
         origin = self._log.origin
         head = self._publisher.publish(origin)  # (1)
@@ -165,6 +168,9 @@ class Feed:
             self._offer(head, acked)  # (3)
             self._upload(head, acked)  # (4)
             self._push_bodies(self._bodies(acked, head.size), large=True)  # (5)
+        elif head.size and not self._greeted:
+            self._offer(head, acked)
+        self._greeted = True
         lacking = self._lacking.lacking(self._log, self.state.party)
         for index in lacking:
             self._push_bodies(self._bodies(index, index + 1), large=False, again=True)

@@ -39,6 +39,7 @@ from convenio.instruments.builtin import BUILTIN
 from convenio.instruments.cases import Case, Casebook
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
+from convenio.node.cores import Cores
 from convenio.node.index import Index
 from convenio.node.local import Channel
 from convenio.node.registry import GENERATION, Log, Registry
@@ -100,6 +101,7 @@ class Folding:
         self._registry, self._store, self._blobs = registry, store, blobs
         self._index, self._clock, self._limits, self._rng = index, clock, limits, rng
         self._node_desk, self._say, self._folded, self._failed = node_desk, say, folded, failed
+        self._cores = Cores()
         self._channels: dict[str, _Channel] = {}
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -122,6 +124,7 @@ class Folding:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._cores.close()
 
     def wake(self, ch: str = "") -> None:
         """A log of a channel has grown; "": any may have."""
@@ -330,7 +333,7 @@ class Folding:
         state = self._channels.get(ch)
         if state is None:
             charter = self._registry.channel(ch).signed.charter
-            fold = Fold(rules_of(charter), self._root_at(ch))
+            fold = Fold(rules_of(charter), self._root_at(ch), self._cores.spread)
             state = _Channel(fold, Casebook(fold, BUILTIN))
             with self._lock:
                 self._channels[ch] = state

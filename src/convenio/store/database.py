@@ -237,6 +237,8 @@ def sqlite_errors() -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeDecodeError as error:  # text that is none, in an error message even
+        raise UnavailableError("store.corrupt") from error
     except sqlite3.Error as error:
         code = _CODES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
         if "decode to UTF-8" in str(error):  # text that is none: Python's own complaint

@@ -16,18 +16,13 @@ from convenio.core.merkle import RightEdge, leaf_hash
 from convenio.core.tiles import WIDTH, tile_hash
 from convenio.store.api import Finding, Progress
 from convenio.store.database import Database, typed
+from convenio.store.ids import one_to_one
 from convenio.store.rows import count_entries, edge_at, read_entries, slots_of
 from convenio.store.schema import RUN_BITS, slot_key, tile_key
 
 _PROGRESS_EVERY: Final = 64  # tiles
 _TREE: Final = "SELECT size, root, checkpoint, edge FROM tree WHERE log = ?"
 _SLOTS: Final = "SELECT key, leaves FROM slot WHERE key >= ? AND key < ? ORDER BY key"
-# Own log: each entry below the head has one id. Mirror: none has.
-_PLACES: Final = (
-    "SELECT own * size = (SELECT count(DISTINCT idx) FROM record WHERE log = ? AND idx < size)"
-    " AND own * size = (SELECT count(*) FROM record WHERE log = ?)"
-    " FROM log JOIN tree ON tree.log = log.id WHERE log.id = ?"
-)
 _CLAIMS: Final = {
     "check.pending": "SELECT size, root FROM pending WHERE log = ? AND size > ? AND size <= ?",
     "check.cosigned": "SELECT size, root FROM cosignature WHERE log = ? AND size > ? AND size <= ?",
@@ -105,8 +100,16 @@ class Examination:
                 progress(self._origin, end, self._stored)
         if self._edge.encode() != self._raw:
             yield self._finding("check.edge", self._stored)
-        if self._database.read(_PLACES, *[self._log] * 3) != [(1,)]:
+        if not self._placed():
             yield self._finding("check.ids", self._head[0])
+
+    def _placed(self) -> bool:
+        """Own log: each entry below the head has one id. Mirror: none has."""
+        ((own, size),) = self._database.read(
+            "SELECT own, size FROM log JOIN tree ON tree.log = log.id WHERE log.id = ?", self._log
+        )
+        with self._database.reading() as db:
+            return one_to_one(db, self._log, size if own else 0)
 
     def _leaves(self, first: int, end: int) -> list[bytes]:
         leaves: list[bytes] = []

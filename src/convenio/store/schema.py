@@ -40,11 +40,15 @@ CREATE TABLE piece (
   CHECK (typeof(count) = 'integer' AND count BETWEEN 1 AND 256 AND typeof(bundle) = 'blob')
 );
 
--- Where the record with an id is; own logs only.
+-- Where the record with an id is; own logs only. fresh: ids not in `record` yet, as they came.
 CREATE TABLE record (
   log INTEGER NOT NULL, id BLOB NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (log, id),
   CHECK (typeof(log) = 'integer' AND typeof(id) = 'blob' AND typeof(idx) = 'integer')
 ) WITHOUT ROWID;
+CREATE TABLE fresh (
+  key INTEGER PRIMARY KEY, ids BLOB NOT NULL,
+  CHECK (typeof(ids) = 'blob' AND length(ids) > 0 AND length(ids) % 16 = 0)
+);
 
 -- Full tiles of hashes. root: of the tile, its one hash in the tile above.
 CREATE TABLE tile (
@@ -133,6 +137,16 @@ CREATE TRIGGER record_fixed BEFORE UPDATE ON record
 BEGIN SELECT RAISE(ABORT, 'a record keeps its place'); END;
 CREATE TRIGGER record_kept BEFORE DELETE ON record
 BEGIN SELECT RAISE(ABORT, 'a record is never forgotten'); END;
+CREATE TRIGGER fresh_fixed BEFORE UPDATE ON fresh
+BEGIN SELECT RAISE(ABORT, 'a record keeps its place'); END;
+CREATE TRIGGER fresh_kept BEFORE DELETE ON fresh
+WHEN NOT EXISTS (SELECT 1 FROM record WHERE log = OLD.key >> {INDEX_BITS}
+                 AND id = substr(OLD.ids, 1, 16)
+                 AND idx = OLD.key & ((1 << {INDEX_BITS}) - 1))
+BEGIN SELECT RAISE(ABORT, 'a record is never forgotten'); END;
+CREATE TRIGGER fresh_new BEFORE INSERT ON fresh
+WHEN EXISTS (SELECT 1 FROM fresh WHERE key = NEW.key)
+BEGIN SELECT RAISE(ABORT, 'a record keeps its place'); END;
 
 CREATE TRIGGER tile_fixed BEFORE UPDATE ON tile
 BEGIN SELECT RAISE(ABORT, 'a full tile never changes'); END;

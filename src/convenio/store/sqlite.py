@@ -16,7 +16,6 @@ from convenio.core.errors import ConflictError, ProofError, RefusedError, Unavai
 from convenio.core.merkle import EMPTY_ROOT, HASH, Reader, RightEdge, leaf_hash, tree_root
 from convenio.core.tiles import TileReader
 from convenio.store.api import (
-    ID_BYTES,
     MAX_EVIDENCE,
     MAX_EVIDENCE_BYTES,
     MAX_PENDING,
@@ -31,6 +30,7 @@ from convenio.store.api import (
 )
 from convenio.store.database import Connect, Database, Row, shape_of, typed
 from convenio.store.examine import Examination, examine_edge
+from convenio.store.ids import MAX_FRESH, Ids, find_id
 from convenio.store.rows import (
     Tree,
     cut,
@@ -52,9 +52,11 @@ _COSIGNED: Final = "SELECT size, root, name, key_id, line, at, taken_at, flagged
 class SqliteStore:
     """A `LogStore` in a file."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, max_fresh: int = MAX_FRESH) -> None:
+        """max_fresh: how many record ids of a log are kept out of their sorted index."""
         self._database = database
         self._known: dict[str, tuple[int, bool]] = {}
+        self._ids = Ids(max_fresh)
 
     @classmethod
     def create(cls, path: Path) -> SqliteStore:
@@ -139,7 +141,7 @@ class SqliteStore:
             tree = read_tree(db, log)
             if tree.size != old_size:
                 raise ConflictError("store.moved", size=tree.size)
-            _place(db, log, old_size, [record_id for record_id, _ in entries])
+            self._ids.place(db, log, old_size, [record_id for record_id, _ in entries])
             edge = grow(db, log, tree.edge, [entry for _, entry in entries])
             root = edge.root()
             head = Head(edge.size, root, sign(edge.size, root))
@@ -156,10 +158,9 @@ class SqliteStore:
 
     def find(self, origin: str, record_id: bytes) -> Stored | None:
         log = self._log(origin, own=True)
-        rows = self._database.read(
-            "SELECT idx FROM record WHERE log = ? AND id = ?", log, record_id
-        )
-        return next(self.entries(origin, rows[0][0], rows[0][0] + 1)) if rows else None
+        with self._database.reading() as db:
+            index = find_id(db, log, record_id)
+        return None if index is None else next(self.entries(origin, index, index + 1))
 
     # --- reading ---
 
@@ -391,27 +392,6 @@ class SqliteStore:
         if own is not None and known[1] != own:
             raise RuntimeError("this is for own logs" if own else "this is for mirrors")
         return known[0]
-
-
-def _place(db: sqlite3.Connection, log: int, start: int, ids: list[bytes]) -> None:
-    """The ids stand for the entries from `start` on, or the transaction must be given up."""
-    if any(len(record_id) != ID_BYTES for record_id in ids):
-        raise RuntimeError("a record id has 16 bytes")
-    places = [(log, record_id, index) for index, record_id in enumerate(ids, start)]
-    try:
-        db.executemany("INSERT INTO record VALUES (?, ?, ?)", places)
-    except sqlite3.IntegrityError as error:
-        raise ConflictError("store.duplicate_id", index=_known_id(db, log, start, ids)) from error
-
-
-def _known_id(db: sqlite3.Connection, log: int, start: int, ids: list[bytes]) -> int:
-    """The index below `start` that has one of the ids; -1 if they only repeat each other."""
-    for record_id in ids:
-        for (index,) in db.execute(
-            "SELECT idx FROM record WHERE log = ? AND id = ? AND idx < ?", (log, record_id, start)
-        ):
-            return int(index)
-    return -1
 
 
 def _grow_mirror(

@@ -13,7 +13,16 @@ from typing import Final
 
 from convenio.core.checkpoint import MAX_CHECKPOINT_BYTES
 from convenio.core.errors import ConvenioError, MalformedError, ProofError, UnverifiedError
-from convenio.core.fit import CORE_TYPES, LogState, Member, Rules, Unfit, judge, open_entries
+from convenio.core.fit import (
+    CORE_TYPES,
+    LogState,
+    Member,
+    Rules,
+    Spread,
+    Unfit,
+    judge,
+    open_entries,
+)
 from convenio.core.merkle import RightEdge, leaf_hash, tree_root
 from convenio.core.record import Header
 from convenio.core.tiles import (
@@ -27,6 +36,7 @@ from convenio.core.tiles import (
     tile_path,
     tile_width,
 )
+from convenio.node.cores import Cores
 from convenio.node.verify.checkpoints import Checkpoints, Signed
 from convenio.node.verify.files import LogFiles
 from convenio.node.verify.keys import Keys
@@ -84,7 +94,13 @@ def read_log(
 
     others: party -> its log, where one is at hand, for what records say they have seen.
     """
-    judging = _judging(log, keys, others, findings)
+    with Cores() as cores:
+        return _read_log(log, _judging(log, keys, others, findings, cores), findings, progress)
+
+
+def _read_log(
+    log: OpenLog, judging: _Judging | None, findings: Findings, progress: Progress
+) -> tuple[LogFact, bool]:
     tiles = _Tiles(log)
     edge, done = RightEdge(), 0
     good = False
@@ -171,7 +187,7 @@ class _Tiles:
 
 
 def _judging(
-    log: OpenLog, keys: Keys, others: Mapping[str, OpenLog], findings: Findings
+    log: OpenLog, keys: Keys, others: Mapping[str, OpenLog], findings: Findings, cores: Cores
 ) -> _Judging | None:
     """None where no charter says who may write: then only the tree is checked."""
     if keys.charter is None:
@@ -179,21 +195,23 @@ def _judging(
         return None
     rules = Rules.of(keys.charter)
     member = next(each for each in rules.members if each.party == log.signed.party)
-    return _Judging(log.where, member, rules, others, findings)
+    return _Judging(log.where, member, rules, others, findings, cores.spread)
 
 
 class _Judging:
     """Judges entries in order, as every node does, and compares what they say they have seen."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - joined once, in `_judging`
         self,
         where: str,
         member: Member,
         rules: Rules,
         others: Mapping[str, OpenLog],
         findings: Findings,
+        spread: Spread,
     ) -> None:
         self._where, self._member, self._rules, self._findings = where, member, rules, findings
+        self._spread = spread
         self._roots = {party: _Roots(log) for party, log in others.items() if party != member.party}
         self._seen: dict[str, tuple[int, str]] = {}
         self._beyond: dict[str, int] = {}
@@ -205,7 +223,8 @@ class _Judging:
 
     def take(self, first: int, entries: list[bytes]) -> None:
         """The entries from index `first` on."""
-        for index, opened in enumerate(open_entries(entries, self._member.authors), first):
+        all_opened = open_entries(entries, self._member.authors, spread=self._spread)
+        for index, opened in enumerate(all_opened, first):
             verdict = judge(opened, self._member, self.state, self._rules)
             if isinstance(verdict, Unfit):
                 self._count_unfit(index, verdict.code)
