@@ -206,7 +206,7 @@ def _raw_hpke(content: bytes) -> tuple[Callable[[], object], Callable[[], object
 
 def blobs(folder: Path, _total: int) -> Iterator[Row]:
     """Blobs stored whole, beside the bare hashing and writing of the same bytes."""
-    store = DiskBlobs.create(folder / "blobs", system_clock)
+    store = DiskBlobs.create(folder / "blobs", system_clock).shelf("0" * 64, "mx")
     size = 32 << 20
 
     def put() -> float:

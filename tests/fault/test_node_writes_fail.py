@@ -28,7 +28,7 @@ from convenio.node.local import ActOnRecord
 from convenio.node.records import State
 from convenio.node.sequencer import Accepted
 from convenio.node.setup import LOG
-from convenio.store.objects import DiskBlobs
+from convenio.store.objects import DiskBlobs, DiskShelf
 from convenio.store.sqlite import SqliteStore
 
 WRITES = (
@@ -85,12 +85,20 @@ class FaultyStore(SqliteStore):
     """A store whose writes fail by plan, in the folder of mx alone."""
 
 
+class FaultyShelf(DiskShelf):
+    """A shelf whose writes fail by plan."""
+
+
 class FaultyBlobs(DiskBlobs):
-    """Blobs whose writes fail by plan."""
+    """Blobs on such shelves."""
+
+    def shelf(self, ch: str, party: str) -> DiskShelf:
+        return FaultyShelf(self._folder / ch / party, self._clock, self._limits, self._locks)
 
 
 def _faulty(name: str, inner: Callable[..., Any]) -> Callable[..., Any]:
     def write(self: Any, *args: Any, **more: Any) -> Any:
+        # Of the node's folder: that of a shelf only ends in a party's name.
         if "/mx/" not in str(getattr(self, "_folder", None) or self._database._path):
             return inner(self, *args, **more)
 
@@ -106,7 +114,7 @@ def _faulty(name: str, inner: Callable[..., Any]) -> Callable[..., Any]:
 for _name in WRITES:
     setattr(FaultyStore, _name, _faulty(_name, getattr(SqliteStore, _name)))
 for _name in BODY_WRITES:
-    setattr(FaultyBlobs, _name, _faulty(_name, getattr(DiskBlobs, _name)))
+    setattr(FaultyShelf, _name, _faulty(_name, getattr(DiskShelf, _name)))
 
 
 @pytest.fixture(autouse=True)
@@ -229,7 +237,7 @@ def test_a_database_somebody_else_holds_is_said_to_be_locked_and_then_free(tmp_p
             with pytest.raises(UnavailableError) as caught:
                 mx.say(b"words")
             assert caught.value.code == "store.locked"
-            assert list(mx.node.blobs.names()) == []
+            assert list(mx.shelf().names()) == []
             other.execute("ROLLBACK")
         mx.say(b"words")
         assert (mx.size(), mx.node.healthy()) == (2, True)

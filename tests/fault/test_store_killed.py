@@ -166,9 +166,10 @@ def test_a_blob_and_an_export_that_do_not_fit_leave_nothing_half(
     small_disk: Path, path: Path
 ) -> None:
     blobs = DiskBlobs.create(small_disk / "blobs", lambda: 5.0)
+    shelf = blobs.shelf("ab" * 32, "mx")
     with pytest.raises(UnavailableError, match=r"store\.disk_full"):
-        blobs.put("0" * 64, bytes(3 << 20))
-    assert list(blobs.names()) == []
+        shelf.put("0" * 64, bytes(3 << 20))
+    assert list(shelf.names()) == []
     assert blobs.sweep(-1) == 0
     (small_disk / "ballast").write_bytes(bytes((2 << 20) - 60_000))
     with closing(SqliteStore.open(path)) as store:

@@ -12,9 +12,9 @@ from tests.support.nodes import Home, World, world
 from convenio.core.errors import RefusedError
 from convenio.core.record import PartyId
 from convenio.node import folding
-from convenio.node.partnering import MAX_UPLOADS
 from convenio.node.registry import Log
 from convenio.peer.service import BlobRef, Chunk
+from convenio.store.objects import DEFAULT_LIMITS
 
 
 @pytest.fixture
@@ -31,10 +31,11 @@ def test_one_member_cannot_take_the_upload_places_of_the_others(three: World) ->
         c = hashlib.sha256(f"{party} {number}".encode()).hexdigest()
         mx.partnering.blob_write(key, BlobRef(ch, c), Chunk(0, 10, b"x"))
 
-    for number in range(MAX_UPLOADS):
+    most = DEFAULT_LIMITS.max_staged
+    for number in range(most):
         begin("us", number)
     with pytest.raises(RefusedError, match=r"blob\.too_many_uploads"):
-        begin("us", MAX_UPLOADS)
+        begin("us", most)
     begin("gt", 0)
 
 
@@ -65,5 +66,5 @@ def us_log(us: Home, party: str) -> Log:
 
 def withhold(home: Home) -> None:
     """What this party has said is there, and its bodies are not."""
-    for c in list(home.node.blobs.names()):
-        home.node.blobs.delete(c)
+    for c in list(home.shelf().names()):
+        home.shelf().delete(c)

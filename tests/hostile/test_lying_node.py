@@ -392,8 +392,9 @@ def test_a_body_under_a_wrong_name_is_dropped(liar: Liar) -> None:
         422,
         "blob.hash_differs",
     )
-    assert not liar.home.node.blobs.has(wrong)
-    assert liar.home.node.blobs.stage_offset(wrong) == 0
+    shelf = liar.home.node.blobs.shelf(ch, "us")
+    assert not shelf.has(wrong)
+    assert shelf.stage_offset(wrong) == 0
 
 
 def test_a_large_body_nobody_announced_is_not_taken(liar: Liar) -> None:

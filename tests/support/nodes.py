@@ -30,6 +30,7 @@ from convenio.node.setup import CARD, ROOTS, Setup, make_node
 from convenio.node.speaking import Attachment, Saying
 from convenio.node.wiring import Directory, Node, system_random
 from convenio.store.durable import write_file
+from convenio.store.objects import Shelf
 
 NOW: Final = 1_800_000_000
 CHANNEL: Final = "bicentennial"
@@ -173,6 +174,10 @@ class Home:
 
     def cut(self) -> dict[str, int]:
         return {str(p): n for p, n in self.node.folding.cut(self.channel.ch).items()}
+
+    def shelf(self, party: str = "") -> Shelf:
+        """What a party, or this one, has brought to the channel, as it lies here."""
+        return self.node.blobs.shelf(self.channel.ch, party or self.party)
 
     def findings(self) -> list[object]:
         return [*self.node.store.check(), *self.node.blobs.check()]

@@ -118,7 +118,7 @@ class FakeNode:
             return None
         held, total = len(self.blobs.get(blob, b"")), self.totals.get(blob, -1)
         if held == total:
-            return BlobHeld(held, held)
+            return BlobHeld(held if who in self.members else 0, held)
         return BlobHeld(held, None) if who in self.members else None
 
     def blob_read(self, who: Who, blob: BlobRef, start: int, size: int) -> bytes | None:

@@ -44,7 +44,7 @@ from convenio.node.publish import Publisher
 from convenio.node.quotas import Quotas
 from convenio.node.receipts import Bundles, Receipts
 from convenio.node.records import Found
-from convenio.node.registry import Log, Registry
+from convenio.node.registry import Log, Registry, shelf_of
 from convenio.node.sequencer import Accepted, Sequencer
 from convenio.node.speaking import Attachment, Saying, Speaking
 from convenio.store.export import export_log
@@ -186,10 +186,11 @@ class World:
         for line in taker.mirror.finish(log, upload, target):
             kept = cosigned_of(head, line, self.now, self.now, flagged=False)
             giver.store.put_cosignature(log.origin, kept)
+        ours, theirs = shelf_of(giver.blobs, log), shelf_of(taker.blobs, log)
         for body in self._bodies(giver, log):
-            if giver.blobs.has(body) and not taker.blobs.has(body):
-                with giver.blobs.open(body) as file:
-                    taker.blobs.put(body, file.read())
+            if ours.has(body) and not theirs.has(body):
+                with ours.open(body) as file:
+                    theirs.put(body, file.read())
 
     def export(self, holder: str, party: str, folder: Path) -> Path:
         """The log of `party` as files, as `holder` has it."""

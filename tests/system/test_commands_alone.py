@@ -88,6 +88,8 @@ def test_damage_on_the_disk_is_found(stopped: Two) -> None:
     ran = do.run("fsck", "mx", lang="es")
     assert ran.code == 3
     assert "[check.blob]" in ran.out
+    ch, party, start, rest = blob.relative_to(do.folder / "mx" / "blobs").parts
+    assert f"{ch}/{party}/{start}{rest}" in ran.out, "whose it is stands in front"
     blob.write_bytes(kept)
     assert do.run("fsck", "mx").code == 0
 

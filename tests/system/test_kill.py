@@ -278,7 +278,7 @@ class Pair:
         """The partner's log says all of it has come; and it opens there."""
         other = self.homes[OTHER[party]]
         bodies = [b.c for stored in log for b in parse_record(stored.entry).header.bodies]
-        assert all(other.node.blobs.has(c) for c in bodies)
+        assert all(other.shelf(party).has(c) for c in bodies)
         records = [s for s in log if parse_record(s.entry).header.type == "statement.v1"]
         for stored in (records[0], records[-1]):
             out = io.BytesIO()

@@ -90,9 +90,9 @@ def served(world: World) -> Iterator[str]:
         limits,
         Quotas(),
         lambda: float(world.now),
-        lambda _ch, _c: iter(()),
+        lambda _log, _c: iter(()),
         lambda _ch, _party: None,
-        lambda _ch, _c: None,
+        lambda _ch, _party, _c: None,
         lambda: True,
     )
     config = PartnerApiConfig(url, mx.keys.node_signer(), lambda: world.now)

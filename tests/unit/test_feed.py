@@ -284,7 +284,7 @@ def test_a_body_damaged_on_our_own_disk_holds_up_nothing_else(pair: World) -> No
     us.unplug()
     first = mx.say(b"to be damaged")
     c = mx.found(first).header.bodies[0].c
-    path = mx.path / "blobs" / c[:2] / c[2:]
+    path = mx.path / "blobs" / mx.channel.ch / "mx" / c[:2] / c[2:]
     path.write_bytes(b"x" * path.stat().st_size)
     second = mx.say(b"welcome")
     us.serve()
@@ -298,7 +298,7 @@ def test_a_body_we_no_longer_hold_is_left_out(pair: World) -> None:
     mx, us = pair.homes
     us.unplug()
     first = mx.say(b"erased before it was sent")
-    mx.node.blobs.delete(mx.found(first).header.bodies[0].c)
+    mx.shelf().delete(mx.found(first).header.bodies[0].c)
     us.serve()
     pair.until(lambda: mx.states(first) == [State.LACKING])
     pair.settle()
@@ -345,7 +345,7 @@ def test_a_quota_of_bytes_counts_bodies_too(tmp_path: Path) -> None:
         for _ in range(4):
             mx.say(os.urandom(40_000))
         made.until(lambda: feed_of(mx).parameters.get("reason") == "quota.exceeded")
-        assert sum(us.node.blobs.size(c) or 0 for c in us.node.blobs.names()) <= 100_000
+        assert sum(us.shelf("mx").size(c) or 0 for c in us.shelf("mx").names()) <= 100_000
         assert us.findings() == []
 
 
@@ -355,7 +355,7 @@ def test_an_unconfirmed_partner_takes_nothing_until_it_has_confirmed(tmp_path: P
         confirm(mx)
         said = mx.say(b"one")
         made.until(lambda: feed_of(mx).parameters.get("reason") == "channel.unconfirmed")
-        assert (us.size("mx"), list(us.node.blobs.names())) == (0, [])
+        assert (us.size("mx"), list(us.shelf("mx").names())) == (0, [])
         confirm(us)
         made.until(lambda: mx.states(said) == [State.RECEIVED])
         made.settle()

@@ -117,7 +117,7 @@ def test_what_is_sealed_for_one_of_three_is_sent_to_that_one_alone(tmp_path: Pat
         quiet_for_good(made)
         assert mx.states(said) == [State.RECEIVED] * 2, "the third received the record whole"
         assert us.read("mx/0") == b"for us alone"
-        assert list(ca.node.blobs.names()) == []
+        assert list(ca.shelf("mx").names()) == []
         assert lacked(ca) == []
 
 
@@ -216,11 +216,11 @@ def test_bodies_that_all_come_between_two_looks_are_had_once_each(pair: World) -
     us.unplug()
     named = [body.c for header in headers(mx) for body in header.bodies]
     for c in named:
-        with mx.node.blobs.open(c) as blob:
-            us.node.blobs.put(c, blob.read())
+        with mx.shelf().open(c) as blob:
+            us.shelf("mx").put(c, blob.read())
     for c in named[:-1]:
-        us.node.folding._came.setdefault(us.channel.ch, set()).add(c)
-    us.node.folding.came(us.channel.ch, named[-1])
+        us.node.folding._came.setdefault(us.channel.ch, set()).add((mx.node.party, c))
+    us.node.folding.came(us.channel.ch, mx.node.party, named[-1])
     pair.until(lambda: len(set(lacked(us, "have"))) == 250, "not all are had")
     for home in pair.homes:
         home.serve()

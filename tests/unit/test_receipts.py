@@ -25,6 +25,7 @@ from convenio.core.proof import parse_proof, verify_proof
 from convenio.core.record import Header, PartyId, parse_header, parse_record
 from convenio.core.seal import check_disclosed
 from convenio.node.receipts import policy
+from convenio.node.registry import shelf_of
 from convenio.node.verify import Grade
 
 MX, US, GT = PartyId("mx"), PartyId("us"), PartyId("gt")
@@ -282,7 +283,7 @@ def test_a_disclosure_that_is_refused_leaves_no_trace_outside(
 
 def test_a_body_that_is_not_there_is_not_put_on_record_as_given(sealed: World) -> None:
     found = sealed.found("us", "mx", 0)
-    sealed.members["us"].blobs.delete(found.header.bodies[0].c)
+    shelf_of(sealed.members["us"].blobs, found.log).delete(found.header.bodies[0].c)
     out = io.BytesIO()
     with pytest.raises(UnavailableError, match=r"blob\.absent"):
         sealed.members["us"].bundles.disclose("ana", found, 0, "court", "why", out)

@@ -62,7 +62,7 @@ def log_of(home: Home) -> list[Stored]:
 
 
 def blobs_of(home: Home) -> set[str]:
-    return set(home.node.blobs.names())
+    return set(home.shelf().names())
 
 
 # --- the same id ---

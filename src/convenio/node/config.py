@@ -29,6 +29,7 @@ class Limits:
     small_body_bytes: int = 1 << 20  # pushed before its entry; larger ones after it
     max_body_bytes: int = 4 << 30
     upload_idle_s: int = 7 * 86_400  # an unfinished upload is forgotten after that
+    uncited_body_s: int = 7 * 86_400  # a body that came and no entry cites is deleted after that
     proof_after_s: int = 3600  # a clock started, cosigned, and not a word: we log the proof
     retry_first_s: float = 0.5
     retry_most_s: float = 60.0

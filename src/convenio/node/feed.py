@@ -34,7 +34,7 @@ from convenio.node.clock import Clock
 from convenio.node.config import Limits
 from convenio.node.mirror import cosigned_of
 from convenio.node.publish import Publisher
-from convenio.node.registry import Log
+from convenio.node.registry import Log, shelf_of
 from convenio.peer.client import Conflict, Partner
 from convenio.peer.limits import MAX_CHUNK_BYTES, MAX_ENTRIES_BYTES
 from convenio.peer.service import Stored
@@ -86,7 +86,8 @@ class Feed:
         """connect: the partner's node; an address that cannot be called shows in `state`."""
         self._log, self._connect = log, connect
         self._connected: Partner | None = None
-        self._store, self._blobs, self._publisher = store, blobs, publisher
+        self._store, self._publisher = store, publisher
+        self._shelf = shelf_of(blobs, log)  # ours: what a partner brought is not sent on
         self._lacking, self._clock, self._limits = lacking, clock, limits
         self._cosigned, self._failed = cosigned, failed
         self._verifiers = log.charter.member(party).mirror_verifiers()
@@ -215,7 +216,7 @@ class Feed:
     def _push(self, body: BodyRef) -> None:
         """One body, from where the partner stands. What we no longer hold is left out."""
         ch = self._log.channel.ch
-        if self._blobs.size(body.c) is None:
+        if not self._shelf.has(body.c):
             return
         if body.n <= MAX_CHUNK_BYTES:
             offset = 0  # one piece: asking first would cost as much as sending
@@ -223,7 +224,7 @@ class Feed:
             held = self._partner.blob_held(ch, body.c)
             offset = held.offset if held else 0
         while offset < body.n and not self._stopping:
-            with self._blobs.open(body.c, offset) as file:
+            with self._shelf.open(body.c, offset) as file:
                 chunk = file.read(min(MAX_CHUNK_BYTES, body.n - offset))
             answer = self._partner.put_blob_chunk(ch, body.c, offset, body.n, chunk)
             moved = answer.size if isinstance(answer, Conflict) else answer.offset

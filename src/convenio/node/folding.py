@@ -51,6 +51,7 @@ MAX_WAITING: Final = 4096  # entries of a log held in memory because they wait f
 MAX_OBJECTIONS: Final = 1000
 Say = Callable[[Log, Draft, Seen], object]
 Random = Callable[[int], bytes]
+Brought = tuple[PartyId, str]  # a blob, and whose shelf it is on
 
 
 @dataclass(slots=True)
@@ -60,19 +61,19 @@ class _Channel:
     seen: what our next entry may say it has seen; replaced, never changed. It covers an entry only
     once its bodies are here, or once a `received.v1` of ours has named them as lacking: else any
     record of ours would claim a receipt we cannot give. incomplete: entries whose bodies for us
-    were not here when they were folded. awaited: for each blob that is not here, which entries
-    want it. arrived: entries of which something may have come since we last looked. objected:
-    leaves we have objected to; considered: up to which index we have looked for what to object to.
-    proven: whose cosignature over which leaf of ours we have logged, by the key's name. fresh: what
-    came into the cut and is not looked at and indexed yet. book: the cases, told of everything
-    that comes into the cut exactly once.
+    were not here when they were folded. awaited: for each blob that its author has not brought,
+    which entries want it. arrived: entries of which something may have come since we last looked.
+    objected: leaves we have objected to; considered: up to which index we have looked for what to
+    object to. proven: whose cosignature over which leaf of ours we have logged, by the key's name.
+    fresh: what came into the cut and is not looked at and indexed yet. book: the cases, told of
+    everything that comes into the cut exactly once.
     """
 
     fold: Fold
     book: Casebook
     seen: Seen = field(default_factory=dict)
     incomplete: dict[Place, bytes] = field(default_factory=dict)
-    awaited: dict[str, set[Place]] = field(default_factory=dict)
+    awaited: dict[Brought, set[Place]] = field(default_factory=dict)
     arrived: set[Place] | None = None  # None: not looked since the start
     objected: set[str] = field(default_factory=set)
     considered: dict[PartyId, int] = field(default_factory=dict)
@@ -106,7 +107,10 @@ class Folding:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._generation = 0  # how often something was folded
-        self._came: dict[str, set[str]] = {}
+        # Held from the look whether a new entry's bodies are here until the index says that it
+        # cites them; who deletes what nothing cites holds it too.
+        self.taking_in = threading.Lock()
+        self._came: dict[str, set[Brought]] = {}
         self._dirty: set[str] = {""}
         self._wake = threading.Event()
         self._stopping = False
@@ -132,10 +136,10 @@ class Folding:
             self._dirty.add(ch)
         self._wake.set()
 
-    def came(self, ch: str, c: str) -> None:
-        """A body has come."""
+    def came(self, ch: str, party: PartyId, c: str) -> None:
+        """`party` has brought a body."""
         with self._lock:
-            self._came.setdefault(ch, set()).add(c)
+            self._came.setdefault(ch, set()).add((party, c))
         self.wake(ch)
 
     def _run(self) -> None:
@@ -252,11 +256,10 @@ class Folding:
                 return []
             return [place.index for place in state.fold.lacking(party) if place.party == log.party]
 
-    def citing(self, ch: str, c: str) -> Iterator[Header]:
-        """The headers of fit entries of this channel that name blob `c`."""
-        logs = {log.party: log for log in self._registry.logs(ch)}
-        for party, index, _ in self._index.citing(ch, c):
-            for stored in self._store.entries(logs[party].origin, index, index + 1):
+    def citing(self, log: Log, c: str) -> Iterator[Header]:
+        """The headers of fit entries of this log that name blob `c`."""
+        for index in self._index.citing(log.channel.ch, log.party, c):
+            for stored in self._store.entries(log.origin, index, index + 1):
                 yield parse_record(stored.entry).header
 
     # --- folding ---
@@ -300,9 +303,10 @@ class Folding:
     def _take_in(self, state: _Channel) -> None:
         """Look at what came into the cut, and index it; all again if an error ends it."""
         if state.fresh:
-            for item in state.fresh:
-                self._look_at(state, item)
-            self._index.add(state.fold.rules.ch, state.fresh, state.fold.cut())
+            with self.taking_in:
+                for item in state.fresh:
+                    self._look_at(state, item)
+                self._index.add(state.fold.rules.ch, state.fresh, state.fold.cut())
             state.fresh = []
 
     def _look_at(self, state: _Channel, item: Folded) -> None:
@@ -314,10 +318,9 @@ class Folding:
                 said = item.header.data
                 state.proven.add((str(said["leaf"]), str(said["name"])))
             return
-        for c in self._ours(item.header):
-            if not self._blobs.has(c):
-                state.incomplete[item.place] = item.leaf
-                state.awaited.setdefault(c, set()).add(item.place)
+        for c in self._lacking(state, item.place.party, item.header):
+            state.incomplete[item.place] = item.leaf
+            state.awaited.setdefault((item.place.party, c), set()).add(item.place)
 
     def _remember(self, state: _Channel, log: Log, judged: int) -> None:
         """Renew the mark up to which this log is judged, so that a restart need not do it again."""
@@ -373,7 +376,7 @@ class Folding:
         with self._lock:
             due = state.book.needs_answer(own.party)
             lack = self._unanswered(state, own.party)
-        lack = {p: leaf for p, leaf in lack.items() if not self._complete(self._header(state, p))}
+        lack = {p: leaf for p, leaf in lack.items() if not self._complete(state, p)}
         named, rest = _first(lack, MAX_LACKING)
         with self._lock:  # what does not fit, and what has it in its past, is not claimed yet
             seen = state.fold.seen(own.party, rest)
@@ -399,10 +402,10 @@ class Folding:
             absent = state.fold.lacking(own.party) if came or state.arrived != set() else []
         if state.arrived is None:
             state.arrived = set(absent)
-        for c in came:
-            state.arrived |= state.awaited.pop(c, set())
+        for brought in came:
+            state.arrived |= state.awaited.pop(brought, set())
         state.arrived &= {*absent, *state.incomplete}  # what is named already, or will be
-        whole = [p for p in absent if p in state.arrived and self._complete(self._header(state, p))]
+        whole = [p for p in absent if p in state.arrived and self._complete(state, p)]
         return {place: state.fold.leaf(place) for place in whole}
 
     def _unanswered(self, state: _Channel, own: PartyId) -> dict[Place, bytes]:
@@ -419,9 +422,14 @@ class Folding:
         (stored,) = self._store.entries(member.origin, place.index, place.index + 1)
         return parse_record(stored.entry).header
 
-    def _complete(self, header: Header) -> bool:
+    def _complete(self, state: _Channel, place: Place) -> bool:
         """Whether every body of a record that is meant for us is here."""
-        return all(self._blobs.has(c) for c in self._ours(header))
+        return not any(self._lacking(state, place.party, self._header(state, place)))
+
+    def _lacking(self, state: _Channel, party: PartyId, header: Header) -> Iterator[str]:
+        """The blobs of a record of `party` that are meant for us, and that it has not brought."""
+        shelf = self._blobs.shelf(state.fold.rules.ch, party)
+        return (c for c in self._ours(header) if not shelf.has(c))
 
     def _ours(self, header: Header) -> Iterator[str]:
         """The blobs of a record that are meant for us."""

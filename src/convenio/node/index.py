@@ -103,13 +103,10 @@ class Index:
         values = (ch, int(automatic), at, at, party, index, limit)
         return [_row(r) for r in self._read(f"{_SELECT} {where}", *values)]
 
-    def citing(self, ch: str, c: str) -> list[tuple[PartyId, int, int]]:
-        """Who cites a blob in a channel: party, index, part."""
-        return self._read(
-            "SELECT party, idx, part FROM cites WHERE c = ? AND ch = ? LIMIT 100",
-            bytes.fromhex(c),
-            ch,
-        )
+    def citing(self, ch: str, party: str, c: str) -> list[int]:
+        """The first entries of a party's log that name this blob, at most 100: their indexes."""
+        query = "SELECT DISTINCT idx FROM cites WHERE c = ? AND ch = ? AND party = ? LIMIT 100"
+        return [row[0] for row in self._read(query, bytes.fromhex(c), ch, party)]
 
     def _read(self, query: str, *values: str | int | bytes) -> list[Any]:
         with self._database.reading() as db:

@@ -7,7 +7,6 @@ caller may not know of it. HTTP itself is `api.partner`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from convenio.core import tiles
 from convenio.core.errors import RefusedError
@@ -21,7 +20,7 @@ from convenio.node.config import Limits
 from convenio.node.mirror import Mirror, NotThereError
 from convenio.node.publish import Publisher
 from convenio.node.quotas import Quotas
-from convenio.node.registry import Log, Registry
+from convenio.node.registry import Log, Registry, shelf_of
 from convenio.peer.service import (
     BlobHeld,
     BlobRef,
@@ -34,10 +33,9 @@ from convenio.peer.service import (
 )
 from convenio.store.api import LogStore
 from convenio.store.export import read_bundle, read_tile
-from convenio.store.objects import BlobStore
+from convenio.store.objects import BlobStore, Shelf
 
-MAX_UPLOADS: Final = 8  # begun and not finished, for each partner's node
-Citing = Callable[[str, str], Iterator[Header]]
+Citing = Callable[[Log, str], Iterator[Header]]
 
 
 class Partnering:
@@ -55,17 +53,16 @@ class Partnering:
         clock: Clock,
         citing: Citing,
         heard: Callable[[str, PartyId], None],
-        came: Callable[[str, str], None],
+        came: Callable[[str, PartyId, str], None],
         healthy: Callable[[], bool],
     ) -> None:
-        """citing: the headers of a channel that name a blob. heard: a partner has called. came: a
-        body of a channel has come."""
+        """citing: the headers of a log that name a blob. heard: a partner has called. came: a
+        party has brought a body to a channel."""
         self._registry, self._store, self._blobs = registry, store, blobs
         self._mirror, self._publisher, self._limits = mirror, publisher, limits
         self._quotas, self._clock = quotas, clock
         self._citing, self._heard, self._came = citing, heard, came
         self.healthy = healthy
-        self._begun: dict[Ed25519Verifier, set[str]] = {}
 
     def node_key(self, keyid: str) -> Ed25519Verifier | None:
         """The node key with that keyid, of another member of any channel of ours."""
@@ -168,56 +165,52 @@ class Partnering:
     # --- bodies ---
 
     def blob_held(self, who: Who, blob: BlobRef) -> BlobHeld | None:
-        charter, c = self._charter(blob.ch), blob.c
+        """What the caller has brought of it, and how large it is if the caller may read it.
+
+        Neither tells of the other, and nothing tells what a third party has brought.
+        """
+        charter = self._charter(blob.ch)
         party = _party(who, charter) if charter else None
-        size = self._blobs.size(c)
-        if charter is None:
-            return None
-        if size is not None and self._may_read(charter, party, c):
-            return BlobHeld(size, size)
-        if party is None:
-            return None
-        # A member may bring what we lack; that it is here already is told only to its readers.
-        return BlobHeld(self._blobs.stage_offset(c), None)
+        shelf = self._readable_on(charter, party, blob.c) if charter else None
+        size = shelf.size(blob.c) if shelf else None
+        if party is not None:
+            own = self._blobs.shelf(blob.ch, party)
+            return BlobHeld(own.stage_offset(blob.c), size)
+        return None if size is None else BlobHeld(0, size)
 
     def blob_read(self, who: Who, blob: BlobRef, start: int, size: int) -> bytes | None:
-        charter, c = self._charter(blob.ch), blob.c
-        if charter is None or self._blobs.size(c) is None:
+        charter = self._charter(blob.ch)
+        shelf = self._readable_on(charter, _party(who, charter), blob.c) if charter else None
+        if shelf is None:
             return None
-        if not self._may_read(charter, _party(who, charter), c):
-            return None
-        with self._blobs.open(c, start) as file:
+        with shelf.open(blob.c, start) as file:
             return file.read(size)
 
     def blob_write(self, who: Ed25519Verifier, blob: BlobRef, chunk: Chunk) -> int | None:
-        """Small bodies may come before their entry; large ones only once an entry cites them."""
+        """Small bodies may come before their entry; large ones only once an entry cites them.
+
+        In a frozen channel no new entry counts, so no body may come before one. All of it is
+        between the caller and its own shelf: what others brought, or cite, is not looked at.
+        """
         charter, total = self._charter(blob.ch), chunk.total
         party = _party(who, charter) if charter else None
         if party is None:
             return None
-        if self._blobs.size(blob.c) == total:
+        log = next(each for each in self._registry.logs(blob.ch) if each.party == party)
+        shelf = shelf_of(self._blobs, log)
+        if shelf.size(blob.c) == total:
             return total
         if total > self._limits.max_body_bytes:
             raise RefusedError("blob.too_large", max_bytes=self._limits.max_body_bytes)
-        if total > self._limits.small_body_bytes and not any(self._citing(blob.ch, blob.c)):
+        unasked = total <= self._limits.small_body_bytes and not log.channel.frozen_at
+        if not unasked and not any(self._citing(log, blob.c)):
             raise RefusedError("blob.not_cited")
-        if len(chunk.content) < total:
-            self._count_upload(who, blob.c)
-        log = next(each for each in self._registry.logs(blob.ch) if each.party == party)
         self._quotas.count(log, len(chunk.content), int(self._clock()))
-        held = self._blobs.stage_write(blob.c, chunk.offset, chunk.content, total)
+        held = shelf.stage_write(blob.c, chunk.offset, chunk.content, total)
         if held == total:
-            self._came(blob.ch, blob.c)
+            self._came(blob.ch, party, blob.c)
             self._heard(blob.ch, party)
         return held
-
-    def _count_upload(self, who: Ed25519Verifier, c: str) -> None:
-        """One partner does not take the places of the others. Its uploads come one at a time."""
-        known = self._begun.get(who, set())
-        begun = {b for b in known if self._blobs.stage_offset(b) and not self._blobs.has(b)}
-        if len(begun - {c}) >= MAX_UPLOADS:
-            raise RefusedError("blob.too_many_uploads", max=MAX_UPLOADS)
-        self._begun[who] = begun | {c}
 
     def _charter(self, ch: str) -> Charter | None:
         for channel in self._registry.channels():
@@ -225,11 +218,24 @@ class Partnering:
                 return channel.signed.charter
         return None
 
-    def _may_read(self, charter: Charter, party: PartyId | None, c: str) -> bool:
-        """A blob is served if an entry of the channel cites it and the asker may read it."""
+    def _readable_on(self, charter: Charter, asker: PartyId | None, c: str) -> Shelf | None:
+        """The shelf from which this asker may have a blob; None also if it is not there.
+
+        It is that of a party whose own record names the asker: to cite what somebody else has
+        brought gives nobody anything. A shelf is looked at only when the asker may read from it.
+        """
+        for log in self._registry.logs(charter.ch):
+            if self._may_read(log, asker, c):
+                shelf = shelf_of(self._blobs, log)
+                if shelf.has(c):
+                    return shelf
+        return None
+
+    def _may_read(self, log: Log, asker: PartyId | None, c: str) -> bool:
+        """Whether a record of this log gives its body `c` to the asker."""
         return any(
-            _is_reader(charter, party, header.sender, body)
-            for header in self._citing(charter.ch, c)
+            _is_reader(log.charter, asker, header.sender, body)
+            for header in self._citing(log, c)
             for body in header.bodies
             if body.c == c
         )

@@ -47,12 +47,12 @@ from convenio.node.clock import Clock
 from convenio.node.handout import readme
 from convenio.node.local import LocalStore
 from convenio.node.records import Found
-from convenio.node.registry import GENERATION, Log, Registry
+from convenio.node.registry import GENERATION, Log, Registry, shelf_of
 from convenio.node.sequencer import Accepted, Sequencer
 from convenio.node.speaking import Speaking
 from convenio.store.api import Cosigned, LogStore
 from convenio.store.durable import os_errors
-from convenio.store.objects import BlobStore
+from convenio.store.objects import BlobStore, Shelf
 
 Random = Callable[[int], bytes]
 MAX_REASON: Final = 2000
@@ -292,15 +292,16 @@ class Bundles:
 
     def _bodies(self, found: Found) -> dict[str, bytes | Content]:
         files: dict[str, bytes | Content] = {}
+        shelf = shelf_of(self._blobs, found.log)
         for part, body in enumerate(found.header.bodies):
-            if self._blobs.has(body.c):
+            if shelf.has(body.c):
                 files |= self._body(found, part)
         return files
 
     def _body(self, found: Found, part: int) -> dict[str, bytes | Content]:
         body = found.header.bodies[part]
         name = body_name(found.log.party, found.index, part, body.form)
-        return {name: lambda: _blob(self._blobs, body.c)}
+        return {name: lambda: _blob(shelf_of(self._blobs, found.log), body.c)}
 
 
 def _check_together(found: Sequence[Found]) -> None:
@@ -335,7 +336,7 @@ def _from_start(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _blob(blobs: BlobStore, c: str) -> Iterable[bytes]:
-    with blobs.open(c) as file:
+def _blob(shelf: Shelf, c: str) -> Iterable[bytes]:
+    with shelf.open(c) as file:
         while piece := file.read(_PIECE):
             yield piece

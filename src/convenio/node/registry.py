@@ -11,6 +11,7 @@ from convenio.core.record import PartyId
 from convenio.core.trust import Charter
 from convenio.node.local import Channel, LocalStore
 from convenio.store.api import LogSpec, LogStore
+from convenio.store.objects import BlobStore, Shelf
 
 GENERATION = 1  # of every log, until generations exist
 
@@ -28,6 +29,11 @@ class Log:
     @property
     def charter(self) -> Charter:
         return self.channel.signed.charter
+
+
+def shelf_of(blobs: BlobStore, log: Log) -> Shelf:
+    """Where the bodies of this log's records lie, and nowhere else: what its party brought."""
+    return blobs.shelf(log.channel.ch, log.party)
 
 
 class Registry:

@@ -35,10 +35,10 @@ from convenio.node.config import Limits
 from convenio.node.keys import NodeKeys
 from convenio.node.local import ActOnRecord, Channel, LocalStore
 from convenio.node.records import Found
-from convenio.node.registry import GENERATION, Log, Registry
+from convenio.node.registry import GENERATION, Log, Registry, shelf_of
 from convenio.node.sequencer import Accepted, Sequencer
 from convenio.store.durable import os_errors
-from convenio.store.objects import BlobStore
+from convenio.store.objects import BlobStore, Shelf
 
 Random = Callable[[int], bytes]
 PIECE: Final = 64 * 1024
@@ -126,17 +126,18 @@ class Speaking:
     def _say(self, log: Log, header: Header, saying: Saying) -> Accepted:
         """Seal, check, append. If that fails for certain, no body of it is kept."""
         refs: list[BodyRef] = []
+        shelf = shelf_of(self._blobs, log)
         try:
             for part, body in enumerate(saying.bodies):
                 making = self._making(log.charter, header, part, body, saying)
-                self._store(making)
+                self._store(shelf, making)
                 refs.append(making.ref)
             checked = draft(replace(header, bodies=tuple(refs)))
             return self._sequencer.submit(log, checked, (_desk_of(header),)).result()
         except ConvenioError as error:
             if error.permanent or error.code in NOTHING_WRITTEN:
                 for ref in refs:
-                    self._blobs.delete(ref.c)
+                    shelf.delete(ref.c)
             raise
 
     def _said(self, log: Log, header: Header, saying: Saying) -> Accepted | None:
@@ -153,19 +154,17 @@ class Speaking:
         if not same or len(was.bodies) != len(saying.bodies):
             raise ConflictError("record.id_taken", id=header.id, index=stored.index)
         for part, body in enumerate(saying.bodies):
-            if not self._is_same(log.charter, was, part, body, saying):
+            if not self._is_same(log, was, part, body, saying):
                 raise ConflictError("record.id_taken", id=header.id, index=stored.index)
         return Accepted(stored.index, stored.leaf, known=True)
 
-    def _is_same(
-        self, charter: Charter, was: Header, part: int, body: Attachment, saying: Saying
-    ) -> bool:
+    def _is_same(self, log: Log, was: Header, part: int, body: Attachment, saying: Saying) -> bool:
         ref = was.bodies[part]
-        to = () if saying.open_body else tuple(sorted(self._readers(charter, was)))
+        to = () if saying.open_body else tuple(sorted(self._readers(log.charter, was)))
         if ref.to != to:
             return False
         try:
-            with self._blobs.open(ref.c) as blob:
+            with shelf_of(self._blobs, log).open(ref.c) as blob:
                 keys = self._keys.openers(frozenset((_desk_of(was),)))
                 opening = open_stream(_pieces(blob), keys, was, part)
                 return opening.label == _label(was, part, body) and _equal(opening, body.file)
@@ -238,13 +237,13 @@ class Speaking:
             for address in (*header.to, own)
         }
 
-    def _store(self, making: Making) -> None:
-        """Into the blob store under its hash, which is known only when all of it is made."""
+    def _store(self, shelf: Shelf, making: Making) -> None:
+        """On our shelf under its hash, which is known only when all of it is made."""
         with os_errors(), tempfile.TemporaryFile(dir=self._scratch) as whole:
             for piece in making:
                 whole.write(piece)
             whole.seek(0)
-            self._blobs.put(making.ref.c, _pieces(whole))
+            shelf.put(making.ref.c, _pieces(whole))
 
     def open(self, by: str, found: Found, part: int, out: BinaryIO, reason: str) -> Opening:
         """The content of a body is in `out`, proved to be what the record speaks of.
@@ -257,7 +256,7 @@ class Speaking:
         header = parse_record(found.entry).header
         require(Question(Act.OPEN, person, found.log.charter, header, part))
         self.note(by, "open", found, reason)
-        blob = self._blobs.open(header.bodies[part].c)
+        blob = shelf_of(self._blobs, found.log).open(header.bodies[part].c)
         with os_errors(), blob, tempfile.TemporaryFile(dir=self._scratch) as whole:
             opening = open_stream(_pieces(blob), self._keys.openers(person.desks), header, part)
             for piece in opening:

@@ -16,6 +16,7 @@ from convenio.core.errors import ConvenioError, RefusedError
 from convenio.core.seal import Label, open_stream
 from convenio.node.local import Channel
 from convenio.node.records import Found
+from convenio.node.registry import shelf_of
 from convenio.store.objects import BlobStore
 
 MAX_TITLED_BYTES: Final = 64 * 1024
@@ -51,7 +52,7 @@ def read_open(
     require(Question(Act.OPEN, person, found.log.charter, header, part))
     if part >= len(header.bodies) or header.bodies[part].form != "open":
         raise RefusedError("open.sealed")
-    with blobs.open(header.bodies[part].c) as blob:
+    with shelf_of(blobs, found.log).open(header.bodies[part].c) as blob:
         opening = open_stream(_pieces(blob), (), header, part)
         for piece in opening:
             out.write(piece)
@@ -71,7 +72,7 @@ def title(blobs: BlobStore, person: Person | None, found: Found, lang: str) -> d
     if header.bodies[0].n > MAX_TITLED_BYTES:
         return {}
     try:
-        with blobs.open(header.bodies[0].c) as blob:
+        with shelf_of(blobs, found.log).open(header.bodies[0].c) as blob:
             opening = open_stream(_pieces(blob), (), header, 0)
             content = b"".join(opening)
     except ConvenioError:

@@ -41,6 +41,7 @@ from convenio.node.registry import Log, Registry
 from convenio.node.sequencer import Sequencer
 from convenio.node.signin import SignIns
 from convenio.node.speaking import Speaking
+from convenio.node.sweeping import Sweeping
 from convenio.peer.client import Partner, PartnerConfig
 from convenio.peer.wire import Limits as PeerLimits
 from convenio.store.objects import BlobLimits, DiskBlobs
@@ -171,6 +172,15 @@ class Node:
             self.folding.came,
             self.healthy,
         )
+        self.sweeping = Sweeping(
+            self.registry,
+            self.store,
+            self.blobs,
+            self.index,
+            self.folding.taking_in,
+            clock,
+            limits,
+        )
         self.records = Records(self.registry, self.store, self.index, self.folding)
         self.speaking = Speaking(
             self.registry,
@@ -221,9 +231,9 @@ class Node:
         self.directory.release()
 
     def tick(self) -> None:
-        """What is due with time, about once a minute: proofs, and uploads nobody finished."""
+        """What is due with time, about once a minute: proofs, and what lies here for nothing."""
         self.folding.wake()
-        self.blobs.sweep(self.limits.upload_idle_s)
+        self.sweeping.sweep()
 
     def healthy(self) -> bool:
         """Whether to go on; if not, end the process and start it again."""

@@ -170,7 +170,10 @@ class Partner:
         return self._get(f"/charter/{ch}", MAX_CHARTER_BYTES)
 
     def blob_held(self, ch: str, c: str) -> BlobHeld | None:
-        """How much of blob `c` the partner holds; None: it wants nothing of it from us."""
+        """What the partner has of blob `c` from us, and its size if it is ours to read.
+
+        None: it wants nothing of it from us and has nothing of it for us.
+        """
         answer = self._ask("HEAD", f"/blob/{ch}/{c}")
         if answer.status == 404:
             return None

@@ -40,7 +40,11 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class BlobHeld:
-    """How much of a blob is here. size: its whole size when complete, else None."""
+    """A blob, as one caller is told of it.
+
+    offset: bytes of it that the caller itself has brought, 0 if it brings nothing. size: of the
+    whole blob, if the caller may read it and it is here, else None.
+    """
 
     offset: int
     size: int | None
@@ -121,16 +125,19 @@ class PartnerService(Protocol):
         """
 
     def blob_held(self, who: Who, blob: BlobRef) -> BlobHeld | None:
-        """What is here of a blob; None: `who` may neither read nor bring it.
+        """What `who` has brought of a blob and what of it it may read; None: it may do neither.
 
-        Who may only read gets None while it is not complete.
+        What others have brought shows only in `size`, and only to those who may read it: the
+        answer to all others is the same whether it is here or not. The same holds for every
+        answer to `blob_write`.
         """
 
     def blob_read(self, who: Who, blob: BlobRef, start: int, size: int) -> bytes | None:
         """`size` bytes of a complete blob from `start`, fewer at its end."""
 
     def blob_write(self, who: Ed25519Verifier, blob: BlobRef, chunk: Chunk) -> int | None:
-        """Appends a chunk; gives how much is now here, durable once that is the total.
+        """Appends a chunk to what `who` has brought; gives how much that is now, durable once it is
+        the total.
 
-        Raises:  ConflictError with the parameter `offset`, when not as much is here.
+        Raises:  ConflictError with the parameter `offset`, when it has not brought as much.
         """

@@ -83,6 +83,7 @@ HAPPENED: Final[dict[str, str]] = {
         "No record we hold mentions this content yet, and it is too large to take unasked."
     ),
     "blob.offset": "The upload must go on at byte {offset}.",
+    "blob.shelf": "This does not name a channel and a party, so no content can be kept for them.",
     "blob.too_large": "The content is larger than {max_bytes} bytes.",
     "blob.too_many_uploads": "More than {max} uploads are unfinished.",
     "bundle.changed": "The file {name} in the bundle changed while it was read.",

@@ -24,11 +24,12 @@ from convenio.node.control import Answer, Progress
 from convenio.node.index import Row
 from convenio.node.local import Channel
 from convenio.node.records import Found
+from convenio.node.registry import shelf_of
 from convenio.node.wiring import Node
 
 
 def record_json(node: Node, found: Found) -> Answer:
-    header = found.header
+    header, shelf = found.header, shelf_of(node.blobs, found.log)
     return {
         "channel": found.log.channel.name,
         "place": f"{found.log.party}/{found.index}",
@@ -46,7 +47,7 @@ def record_json(node: Node, found: Found) -> Answer:
         "cav": header.cav,
         "data": header.data,
         "bodies": [
-            {"form": b.form, "bytes": b.n, "to": list(b.to), "here": node.blobs.has(b.c)}
+            {"form": b.form, "bytes": b.n, "to": list(b.to), "here": shelf.has(b.c)}
             for b in header.bodies
         ],
         "delivery": [{**asdict(d), "state": str(d.state)} for d in node.records.delivery(found)],

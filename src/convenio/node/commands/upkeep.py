@@ -86,7 +86,9 @@ def _fsck(node: Node, _args: Args, _files: list[int], progress: Progress) -> Ans
         {"origin": f.origin, "code": f.code, "index": f.index}
         for f in node.store.check(lambda _origin, done, total: progress(done, total))
     ]
-    findings += [{"origin": "", "code": "check.blob", "blob": c} for c in node.blobs.check()]
+    findings += [
+        {"origin": "", "code": "check.blob", "blob": str(place)} for place in node.blobs.check()
+    ]
     return {"findings": findings, "clean": not findings}
 
 
