@@ -123,7 +123,7 @@ def test_a_member_that_is_no_recipient_holds_the_record_and_cannot_get_the_body(
             assert partner.get_blob_range(mx.channel.ch, body.c, 0, body.n) is None
             held = partner.blob_held(mx.channel.ch, body.c)
             assert held is not None
-            assert held.size is None
+            assert (held.offset, held.size) == (0, None), "not even that it is there"
 
 
 def test_the_keys_of_another_party_open_nothing_even_with_the_bytes_at_hand(three: World) -> None:
