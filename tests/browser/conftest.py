@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 from tests.conftest import ROOT, lacking, program
+from tests.support.pages import pages_command, serving_pages
 from tests.support.pair import Pair, Running, free_port
-
-from convenio.web.serve import command
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -29,7 +25,6 @@ ARGUMENTS = (
     "--disable-sync",
 )
 LOCALES = {"en": "en-US", "es": "es-MX"}
-START_S = 20
 
 
 @dataclass
@@ -58,31 +53,11 @@ class Places:
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     pair = Pair(tmp_path_factory.mktemp("pair"))
     mx, us = Place(pair.mx, free_port()), Place(pair.us, free_port())
-    processes = [subprocess.Popen(command(each.node.path, each.port)) for each in (mx, us)]
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(pair.close)
         for each in (mx, us):
-            _wait_for(each.port)
+            stack.enter_context(serving_pages(pages_command(each.node.path, each.port)))
         yield Places(pair, mx, us)
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(10)
-        pair.close()
-
-
-def _wait_for(port: int) -> None:
-    """Another process begins to listen: nothing here can be told when."""
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
-        with contextlib.suppress(OSError):
-            link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            link.request("GET", "/verify")
-            link.getresponse().read()
-            link.close()
-            return
-        time.sleep(0.05)
-    raise AssertionError("the pages did not start")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import socket
-import time
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,7 +210,7 @@ def main() -> None:  # pragma: no cover - to look at a pair by hand
     pair = Pair(Path(tempfile.mkdtemp()))
     print(pair.folder)
     try:
-        time.sleep(10**6)
+        threading.Event().wait()
     finally:
         pair.close()
 

@@ -153,6 +153,15 @@ def test_something_hidden_between_two_members_is_refused() -> None:
     assert code(hidden[:-6] + start + hidden[-2:]) == "bundle.repacked"
 
 
+def test_something_hidden_before_the_directory_is_refused() -> None:
+    """The end says where the directory starts: it may not name a later place than it is due."""
+    data = pack({"mx-1.record": b"a"})
+    at = data.index(b"PK\x01\x02")
+    hidden = data[:at] + b"hidden" + data[at:]
+    start = struct.pack("<L", at + len(b"hidden"))
+    assert code(hidden[:-6] + start + hidden[-2:]) == "bundle.repacked"
+
+
 def test_the_same_name_twice_is_refused() -> None:
     data = pack({"mx-1.record": b"a", "mx-2.record": b"b"})
     assert code(data.replace(b"mx-2.record", b"mx-1.record")) == "bundle.name_twice"

@@ -128,8 +128,6 @@ def _say_many(home: Home, count: int) -> None:
         job.result(30)
 
 
-# A server that is stopped at once may leave a transport to the collector, which says so aloud.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_partner_that_restarts_between_every_step_loses_nothing(pair: World) -> None:
     mx, us = pair.homes
     for number in range(4):

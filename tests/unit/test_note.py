@@ -12,6 +12,7 @@ from convenio.core.note import (
     Note,
     SignatureLine,
     check_key_name,
+    ed25519_verify,
     format_vkey,
     keyring,
     parse_note,
@@ -81,6 +82,23 @@ def test_signatures_stand_after_the_last_blank_line() -> None:
 
 def test_sixty_four_signatures_are_read() -> None:
     assert len(parse_note(TEXT + b"\n" + LINE * 64, 20_000).lines) == 64
+
+
+def test_a_note_may_be_as_long_as_is_said_and_no_longer() -> None:
+    data = GOOD.encode()
+    assert parse_note(data, len(data)) == GOOD
+    with pytest.raises(MalformedError, match=r"note\.too_long"):
+        parse_note(data, len(data) - 1)
+
+
+@pytest.mark.parametrize("moved", [1, 5])
+def test_a_signature_over_more_than_the_text_is_none_over_the_text(moved: int) -> None:
+    """What was signed before the text may not travel at the end of a longer signature."""
+    before = b"never"[:moved]
+    signature = ONE.sign_bytes(before + TEXT)
+    assert ed25519_verify(ONE.public, before + TEXT, signature)
+    assert not ed25519_verify(ONE.public, TEXT, signature + before)
+    assert not ed25519_verify(ONE.public, signature[-moved:] + TEXT, signature[:-moved])
 
 
 def test_signature_lines_alone_are_at_least_one() -> None:

@@ -179,6 +179,7 @@ MALFORMED = {
     "a huge number in the data": (changed(data={"a": 2**53}), "canon.profile"),
     "a key in capitals in the data": (changed(data={"A": 1}), "canon.profile"),
     "data too deep": (changed(data={"a": [[[[[[[[1]]]]]]]]}), "canon.profile"),
+    "data one level too deep": (changed(data={"a": [[[[[[[1]]]]]]]}), "canon.profile"),
     "a receipt with more to say": (typed(RECEIVED, {**LOST, "why": "x"}), "record.data"),
     "a receipt that lacks nothing and says so": (typed(RECEIVED, {"lack": []}), "record.data"),
     "a receipt whose leaf is no hash": (typed(RECEIVED, {"have": ["x"]}), "record.data"),
@@ -200,6 +201,10 @@ MALFORMED = {
     "an alarm that is not ASCII": (typed(SPLIT, {"of": "us", "proof": "é"}), "record.data"),
     "a proof without data": (changed(type=PROOF, data=...), "record.data"),
     "an objection in words": (typed(OBJECTION, {"leaf": HASH, "code": "No!"}), "record.data"),
+    "an objection with more to say": (
+        typed(OBJECTION, {"leaf": HASH, "code": "late", "why": "x"}),
+        "record.data",
+    ),
     "an objection without data": (changed(type=OBJECTION, data=...), "record.data"),
 }
 

@@ -169,6 +169,7 @@ LISTLESS = LINE.replace(b'"proof":[', b'"proof":{"a":[').replace(b'],"root"', b'
             LINE.replace(b'"proof":[', '"proof":["ñ",'.encode()), id="a hash not in ASCII"
         ),
         pytest.param(LINE.replace(b'"proof":[', b'"proof":[7,'), id="a number for a hash"),
+        pytest.param(replace(PROOF, proof=(bytes(32),) * 64).encode(), id="64 hashes"),
         pytest.param(LISTLESS, id="no list"),
         pytest.param(b'{"kind":"split"}\n', id="fields missing"),
     ],

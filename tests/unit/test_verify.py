@@ -108,6 +108,18 @@ def test_the_report_says_who_said_what_to_whom_and_who_had_it_when(
     assert shown.holds
 
 
+def test_of_two_cosignatures_of_one_member_the_earlier_tells_since_when(tmp_path: Path) -> None:
+    with World(tmp_path / "w", ("mx", "us", "gt")) as world:
+        said = world.say("mx")
+        world.deliver("mx", "gt")
+        world.now += 60
+        world.say("mx")
+        for other in ("gt", "us"):
+            world.deliver("mx", other)
+        (statement,) = checked(world, tmp_path, bundle(world, "mx", [said])).statements
+        assert statement.cosigned == (HeldFact("gt", START), HeldFact("us", START + 60))
+
+
 @pytest.mark.parametrize("shape", ["{ch}", " {CH}\n", "{digits}", "{dashed}", "{plain}"], ids=str)
 def test_a_hash_or_fingerprint_is_trusted_however_it_is_typed(
     given: Given, tmp_path: Path, shape: str

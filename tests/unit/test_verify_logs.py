@@ -352,6 +352,17 @@ def test_the_proof_itself_can_be_verified(forked: tuple[World, Path], tmp_path: 
     assert look(world, tmp_path / "split").grade is Grade.FAILED
 
 
+def test_a_history_that_differs_by_its_last_entry_but_one_is_found_too(tmp_path: Path) -> None:
+    with World(tmp_path / "a") as one, World(tmp_path / "b") as other:
+        one.say("mx", kind="message.v1")
+        other.say("mx", kind="notice.v1")
+        one.say("mx", kind="message.v1")
+        one.export("mx", "mx", tmp_path / "logs" / "a")
+        other.export("mx", "mx", tmp_path / "logs" / "b")
+        (tmp_path / "charter.note").write_bytes(one.note)
+        assert failures(look(one, tmp_path / "logs")) == {(Check.SPLIT, "verify.split")}
+
+
 def test_two_histories_of_one_size_are_found_in_lone_checkpoints(tmp_path: Path) -> None:
     with World(tmp_path / "a") as one, World(tmp_path / "b") as other:
         one.say("mx", kind="message.v1")

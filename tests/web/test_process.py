@@ -8,18 +8,17 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.conftest import ROOT
+from tests.support.pages import heard, pages_command, serving_pages
 from tests.support.pair import Pair, free_port
 
 from convenio.web.serve import command
 
-START_S = 20
 MAX_RSS_KIB = 130 * 1024
 
 
@@ -38,13 +37,6 @@ def listening(port: int) -> bool:
     return True
 
 
-def until(ready: object, seconds: float = START_S) -> None:
-    end = time.monotonic() + seconds
-    while not ready():  # type: ignore[operator]
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def children(pid: int) -> list[int]:
     listed = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False
@@ -55,13 +47,8 @@ def children(pid: int) -> list[int]:
 @pytest.fixture
 def served(pair: Pair) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     port = free_port()
-    process = subprocess.Popen(command(pair.mx.path, port))
-    try:
-        until(lambda: listening(port))
+    with serving_pages(pages_command(pair.mx.path, port)) as process:
         yield process, port
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def test_what_lies_in_the_folder_it_is_started_in_is_not_imported(
@@ -69,13 +56,8 @@ def test_what_lies_in_the_folder_it_is_started_in_is_not_imported(
 ) -> None:
     (tmp_path / "grp.py").write_text("raise SystemExit('imported from where somebody stood')")
     port = free_port()
-    process = subprocess.Popen(command(pair.mx.path, port), cwd=tmp_path)
-    try:
-        until(lambda: process.poll() is not None or listening(port))
-        assert process.poll() is None
-    finally:
-        process.terminate()
-        process.wait(10)
+    with serving_pages(pages_command(pair.mx.path, port), tmp_path):
+        assert listening(port)
 
 
 def test_it_answers_and_stops_when_told(
@@ -109,19 +91,23 @@ def rss_kib(pid: int) -> int:
 def test_it_ends_when_its_parent_is_killed(pair: Pair) -> None:
     port = free_port()
     program = (
-        "import subprocess, sys, time; from pathlib import Path;"
-        "from convenio.web.serve import command;"
-        f"subprocess.Popen(command(Path({str(pair.mx.path)!r}), {port})); time.sleep(600)"
+        "import subprocess, sys; from pathlib import Path;"
+        "from tests.support.pages import pages_command;"
+        f"subprocess.Popen(pages_command(Path({str(pair.mx.path)!r}), {port})); sys.stdin.read()"
     )
-    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    parent = subprocess.Popen([sys.executable, "-c", program], env=environ)
-    until(lambda: listening(port))
-    (arbiter,) = children(parent.pid)
-    workers = children(arbiter)
-    parent.send_signal(signal.SIGKILL)
-    parent.wait(10)
-    until(lambda: not listening(port))
-    until(lambda: not any(alive(pid) for pid in (arbiter, *workers)))
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))}
+    pipe = subprocess.PIPE
+    line = [sys.executable, "-c", program]
+    with subprocess.Popen(line, env=environ, stdin=pipe, stdout=pipe) as parent:
+        assert heard(parent.stdout) == b"ready\n"
+        assert listening(port)
+        (arbiter,) = children(parent.pid)
+        workers = children(arbiter)
+        parent.send_signal(signal.SIGKILL)
+        parent.wait(10)
+        assert heard(parent.stdout) == b"", "all who held its output have ended"
+        assert not listening(port)
+        assert not any(alive(pid) for pid in workers)
 
 
 def alive(pid: int) -> bool:
@@ -131,9 +117,7 @@ def alive(pid: int) -> bool:
 
 def test_behind_tls_forms_come_from_the_https_name_only(pair: Pair) -> None:
     port = free_port()
-    process = subprocess.Popen([*command(pair.mx.path, port), "--https"])
-    try:
-        until(lambda: listening(port))
+    with serving_pages(pages_command(pair.mx.path, port, "--https")):
         cookie, secret = form(port)
         assert "; Secure" in cookie
         for origin, status in (
@@ -143,9 +127,6 @@ def test_behind_tls_forms_come_from_the_https_name_only(pair: Pair) -> None:
             ("null", 403),
         ):
             assert post(port, cookie.partition(";")[0], secret, origin) == status, origin
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def form(port: int) -> tuple[str, str]:

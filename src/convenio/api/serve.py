@@ -153,12 +153,22 @@ class _Server(Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn stops waiting for what still runs after `stop_s`, and leaves it open."""
+        """uvicorn stops waiting for what still runs after `stop_s`, and leaves it open.
+
+        A connection taken as the door was shut is in the list only a few rounds of the loop later.
+        """
         await super().shutdown(sockets)
+        await _rounds()
         for connection in [*self.server_state.connections]:
             connection.transport.abort()
         while self.server_state.connections:
             await asyncio.sleep(0)  # until each has heard that it is lost
+        await _rounds()
+
+
+async def _rounds() -> None:
+    for _ in range(4):
+        await asyncio.sleep(0)
 
 
 def _bounded(limits: ServeLimits) -> type[H11Protocol]:

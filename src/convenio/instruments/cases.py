@@ -232,6 +232,10 @@ class Casebook:
         owed = self._fold.is_folded(party) and self._unanswered.by(party)
         return owed or self._fold.needs_answer(party)
 
+    def unreceived(self, party: PartyId) -> Iterator[tuple[Place, PartyId]]:
+        """What `party` wrote that starts a clock, with each debtor whose log gives no receipt."""
+        return self._unanswered.unreceived(party)
+
     def state_lines(self, cut: Cut | None = None) -> Iterator[bytes]:
         """The states of all cases at `cut` as canonical lines, the cut itself first."""
         end = self._fold.cut() if cut is None else dict(cut)
@@ -347,6 +351,12 @@ class _Starts:
             if party != by:
                 key = (party, by)
                 self._last[key] = max(self._last.get(key, 0), receipt.entry)
+
+    def unreceived(self, party: PartyId) -> Iterator[tuple[Place, PartyId]]:
+        """The starts of `party` that a debtor has not seen, or of which it lacks a body."""
+        for debtor, logs in self._open.items():
+            yield from ((place, debtor) for place, _ in logs.get(party, ()))
+        yield from ((place, debtor) for debtor, place in self._lacking if place.party == party)
 
     def by(self, party: PartyId) -> bool:
         """Whether an entry that starts a clock is one that nothing `party` has said covers."""

@@ -65,7 +65,7 @@ def parse_config(text: str) -> NodeConfig:
     """
     try:
         value = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not only its own: a number of 5,000 digits
         raise MalformedError("config.toml") from error
     limits = value.pop("limits", {})
     if not isinstance(limits, dict):

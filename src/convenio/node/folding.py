@@ -66,12 +66,12 @@ class _Channel:
     were not here when they were folded. awaited: for each blob that its author has not brought,
     which entries want it. arrived: entries of which something may have come since we last looked.
     objected: leaves we have objected to; considered: up to which index we have looked for what to
-    object to. clocks: entries of ours that start a clock and that somebody keeps silent about.
-    proved: of which leaf, and by whose cosignature, our log holds a `proof.v1`. fresh: what came
-    into the cut and is not looked at and indexed yet. book: the cases, told of everything that
-    comes into the cut exactly once. last: how much of each log counts, once a party was found to
-    have signed two histories; nothing beyond is folded. looked: how much of each log was looked at
-    for proofs of such. marked: the fold marks as they were set. alarmed: how many were told.
+    object to. proven: whose cosignature over which leaf of ours we have logged, by the key's name.
+    fresh: what came into the cut and is not looked at and indexed yet. book: the cases, told of
+    everything that comes into the cut exactly once. last: how much of each log counts, once a
+    party was found to have signed two histories; nothing beyond is folded. looked: how much of each
+    log was looked at for proofs of such. marked: the fold marks as they were set. alarmed: how many
+    were told.
     """
 
     fold: Fold
@@ -83,8 +83,7 @@ class _Channel:
     objected: set[str] = field(default_factory=set)
     considered: dict[PartyId, int] = field(default_factory=dict)
     fresh: list[Folded] = field(default_factory=list)
-    clocks: dict[Place, bytes] = field(default_factory=dict)
-    proved: set[tuple[str, str]] = field(default_factory=set)
+    proven: set[tuple[str, str]] = field(default_factory=set)
     last: dict[PartyId, int] | None = None
     looked: dict[PartyId, int] = field(default_factory=dict)
     marked: dict[PartyId, int] = field(default_factory=dict)
@@ -385,10 +384,9 @@ class Folding:
         if item.place.party == self._registry.party:
             if item.header.type == OBJECTION:
                 state.objected.add(str(item.header.data["leaf"]))
-            elif item.header.due_in and not item.header.case:
-                state.clocks[item.place] = item.leaf
             elif item.header.type == PROOF:
-                state.proved.add((str(item.header.data["leaf"]), str(item.header.data["name"])))
+                said = item.header.data
+                state.proven.add((str(said["leaf"]), str(said["name"])))
             return
         for c in self._lacking(state, item.place.party, item.header):
             state.incomplete[item.place] = item.leaf
@@ -550,32 +548,22 @@ class Folding:
             return [(index, unfit[index]) for index in fresh][::-1]
 
     def _prove(self, state: _Channel, own: Log) -> None:
-        """Log each partner's cosignature over what started a clock, if it keeps silent about it.
+        """Log a debtor's cosignature over what started a clock, if it keeps silent about it.
 
         Else a debtor that takes everything and never writes `received.v1` would never be overdue.
+        Each debtor once: one of several may have been away while the other was proved.
         """
         now = int(self._clock())
-        for place, leaf in list(state.clocks.items()):
-            silent = self._silent(state, own, place)
-            if not silent:
-                del state.clocks[place]
-            for party in silent:
-                key = own.charter.member(party).mirror_verifiers()[0]
-                taken = self._store.earliest_cosignature(own.origin, key.name, place.index + 1)
-                if taken and now - taken.at >= self._limits.proof_after_s:
-                    self._say(own, self._draft(own, PROOF, _proof_data(leaf, taken)), state.seen)
-                    state.proved.add((leaf.hex(), key.name))
-
-    def _silent(self, state: _Channel, own: Log, place: Place) -> list[PartyId]:
-        """Who has neither said that it received an entry of ours, nor been proved to have it."""
-        leaf = state.clocks[place].hex()
-        return [
-            card.party
-            for card in own.charter.parties
-            if card.party != own.party
-            and (leaf, card.mirror_verifiers()[0].name) not in state.proved
-            and not self.receipt(own.channel.ch, place, card.party)
-        ]
+        with self._lock:
+            owed = list(state.book.unreceived(own.party))
+        for place, party in owed:
+            key, leaf = own.charter.member(party).mirror_verifiers()[0], state.fold.leaf(place)
+            if (leaf.hex(), key.name) in state.proven:
+                continue
+            taken = self._store.earliest_cosignature(own.origin, key.name, place.index + 1)
+            if taken and now - taken.at >= self._limits.proof_after_s:
+                self._say(own, self._draft(own, PROOF, _proof_data(leaf, taken)), state.seen)
+                state.proven.add((leaf.hex(), key.name))
 
     def _draft(self, own: Log, kind: str, data: Object, record_id: bytes = b"") -> Draft:
         """A record of the node itself, signed by the node's own desk."""

@@ -260,19 +260,35 @@ class Bundles:
         return files
 
     def _record(self, found: Found) -> dict[str, bytes | Content]:
-        log, index = found.log, found.index
-        files: dict[str, bytes | Content] = {record_name(log.party, index): found.entry}
-        refused: RefusedError | None = None
-        for party in addressees(found.header, log.charter):
+        """The record with each addressee's receipt; while there is none, with anybody else's.
+
+        So what an addressee never took is still proved to have been there, by the others.
+        """
+        charter, own = found.log.charter, found.log.party
+        named = addressees(found.header, charter)
+        others = [p for p in charter.members() if p != own and p not in named]
+        receipts, refused = self._receipts_of(found, named)
+        if not receipts:
+            receipts, _ = self._receipts_of(found, others)
+        if not receipts and refused:
+            raise refused
+        return {record_name(own, found.index): found.entry, **receipts}
+
+    def _receipts_of(
+        self, found: Found, parties: Iterable[PartyId]
+    ) -> tuple[dict[str, bytes | Content], RefusedError | None]:
+        """The receipts there are, each with its policy, and why the last lacking one is lacking."""
+        log, refused = found.log, None
+        files: dict[str, bytes | Content] = {}
+        for party in parties:
             try:
-                files[proof_name(log.party, index, party)] = self._receipts.receipt(found, party)
+                receipt = self._receipts.receipt(found, party)
             except RefusedError as error:
                 refused = error
             else:
+                files[proof_name(log.party, found.index, party)] = receipt
                 files[policy_name(log.party, party)] = policy(log, (party,))
-        if len(files) == 1 and refused:
-            raise refused
-        return files
+        return files, refused
 
     def _bodies(self, found: Found) -> dict[str, bytes | Content]:
         files: dict[str, bytes | Content] = {}

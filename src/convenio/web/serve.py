@@ -38,13 +38,15 @@ def command(directory: Path, port: int, host: str = "") -> list[str]:
 def main(arguments: list[str] | None = None) -> None:
     """Serve until a signal, or until the parent named has gone.
 
-    --https: a web server with TLS stands in front, and browsers know only that one.
+    --https: a web server with TLS stands in front, and browsers know only that one. --tell: the
+    line "ready" on standard output once it listens.
     """
     parser = argparse.ArgumentParser(prog="convenio.web.serve")
     parser.add_argument("directory", type=Path)
     parser.add_argument("port", type=int)
     parser.add_argument("--host", default="")
     parser.add_argument("--https", action="store_true")
+    parser.add_argument("--tell", action="store_true")
     parser.add_argument("--parent", type=int, default=0)
     given = parser.parse_args(arguments)
     logging.basicConfig(level="ERROR", format="%(asctime)s %(name)s %(message)s")
@@ -56,18 +58,19 @@ def main(arguments: list[str] | None = None) -> None:
 
         return make_application(directory, host, https=given.https)
 
-    _Arbiter(_Application(f"{ADDRESS}:{given.port}", load), given.parent).run()
+    application = _Application(f"{ADDRESS}:{given.port}", load, tell=given.tell)
+    _Arbiter(application, given.parent).run()
 
 
 class _Application(BaseApplication):
     """What gunicorn asks of an application. The arbiter never loads it, only the worker does."""
 
-    def __init__(self, bind: str, load: Callable[[], Any]) -> None:
-        self._bind, self._load = bind, load
+    def __init__(self, bind: str, load: Callable[[], Any], *, tell: bool) -> None:
+        self._bind, self._load, self._tell = bind, load, tell
         super().__init__()
 
     def load_config(self) -> None:
-        settings = {
+        settings: dict[str, object] = {
             "bind": self._bind,
             "workers": 1,
             "worker_class": "gthread",
@@ -84,11 +87,18 @@ class _Application(BaseApplication):
             "control_socket_disable": True,
             "proc_name": "convenio-pages",
         }
+        if self._tell:
+            settings["when_ready"] = _say_ready
         for name, value in settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
         return self._load()
+
+
+def _say_ready(_arbiter: Arbiter) -> None:
+    """The socket listens: whoever connects now waits for the worker, and is answered."""
+    os.write(sys.stdout.fileno(), b"ready\n")  # in one piece, buffered or not
 
 
 class _Arbiter(Arbiter):
