@@ -74,7 +74,7 @@ from convenio.core.policy import from_keys, parse_policy
 from convenio.core.proof import Proof, parse_proof
 from convenio.core.record import Header, parse_record
 from convenio.core.record import parse_header as parse_record_header
-from convenio.core.split import SplitProof, parse_split
+from convenio.core.split import SplitProof, parse_split, parse_split_data
 from convenio.core.tiles import (
     ENTRIES,
     format_bundle,
@@ -472,6 +472,14 @@ TARGETS: Final[tuple[Target, ...]] = (
         lambda data: parse_hashes(data.split(b"\n")[:-1], "note.vkey"),
     ),
     Target("split-view proof", ("core.split.parse_split",), splits, parse_split, SplitProof.encode),
+    Target(
+        "split-view proof in a record",
+        ("core.split.parse_split_data",),
+        lambda: [base64.b64encode(each) for each in splits()],
+        # What else is no ASCII has been refused with the record.
+        lambda data: parse_split_data({"of": "mx", "proof": data.decode("latin-1")}),
+        lambda proof: base64.b64encode(proof.encode()),
+    ),
     # --- records ---
     Target(
         "record",

@@ -406,3 +406,10 @@ def test_unknown_commands_are_named(mx: Home) -> None:
 def test_the_state_of_what_was_said_first_is_received(mx: Home) -> None:
     shown = call(mx, "record", {"as": OFFICER, "record": "mx/0", "channel": CHANNEL})
     assert [d["state"] for d in shown["delivery"]] == [State.RECEIVED]
+
+
+def test_a_time_limit_that_would_bind_nobody_is_refused(mx: Home) -> None:
+    args = {**GOOD, "due_in": 3600}
+    with pytest.raises(RefusedError) as refused:
+        call(mx, "say", args)
+    assert refused.value.code == "say.no_clock"

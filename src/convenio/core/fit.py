@@ -165,7 +165,7 @@ class Opened(NamedTuple):
 
 # How notes are checked, some at a time: `map`, or one that spreads the work over several cores.
 Spread = Callable[[Callable[[list[Note]], list[str]], Sequence[list[Note]]], Iterable[list[str]]]
-SPREAD_BY: Final = 16  # notes: enough that handing them to another core is worth it
+SPREAD_BY: Final = 64  # notes: enough that handing them to another core is worth it
 
 
 def open_entries(

@@ -45,7 +45,7 @@ RootAt = Callable[[PartyId, int], bytes]
 _FIT, _VOID, _RECEIVED = 1, 2, 4
 _NEVER: Final = -1
 _NONE_UNFIT: Final[Mapping[int, str]] = {}
-_OPEN_AT_ONCE: Final = 64
+_OPEN_AT_ONCE: Final = 256
 
 
 class Place(NamedTuple):

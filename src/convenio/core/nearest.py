@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,5 +12,7 @@ def nearest(typed: str, names: Iterable[str]) -> str:
     """All of `names` if they are few, else those most like `typed`; '–' if there is none."""
     known = sorted(set(names))
     if len(known) > MOST:
+        import difflib  # noqa: PLC0415 - `verify` starts without it
+
         known = difflib.get_close_matches(typed[:100], known, MOST, 0.3)
     return ", ".join(known) or "–"

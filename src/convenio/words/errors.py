@@ -336,6 +336,8 @@ HAPPENED: Final[dict[str, str]] = {
     "record.unknown_field": "The record has a field that records do not have.",
     "say.automatic": "Records of the type {type} are written by the node itself.",
     "say.empty": "There is nothing to say: the content is empty or was not named.",
+    "say.no_clock": "A time limit was given, but the record belongs to no instrument and no case, "
+    "so that nobody would be held to it.",
     "say.no_receipt": "After {seconds} seconds there is no receipt for {record} yet.",
     "say.no_recipient": "A sealed content needs somebody it is sealed to.",
     "say.type": "The charter does not allow records of the type “{type}”.",
@@ -677,6 +679,8 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "It is said and kept, and is delivered as soon as the partner answers; “log” shows when.": (
         "say.no_receipt",
     ),
+    "Nothing was sent and nothing changed. Leave the time limit out and write it into the text, or "
+    "say with “--instrument” or “--case” what the record belongs to.": ("say.no_clock",),
     "Nothing was sent and nothing changed. Say which desk, and to whom with “--to”.": (
         "say.no_recipient",
         "say.which_desk",

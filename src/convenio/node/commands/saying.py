@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 import orjson
 
-from convenio.core.errors import ConvenioError, MalformedError
+from convenio.core.errors import ConvenioError, MalformedError, RefusedError
 from convenio.node.commands.args import (
     Args,
     Command,
@@ -57,7 +57,7 @@ def _say(node: Node, args: Args, files: list[int], _progress: Progress) -> Answe
 
 
 def _saying(args: Args, bodies: tuple[Attachment, ...]) -> Saying:
-    return Saying(
+    said = Saying(
         channel=text_of(args, "channel"),
         type=text_of(args, "type", "statement.v1"),
         id=text_of(args, "id", ""),
@@ -72,6 +72,9 @@ def _saying(args: Args, bodies: tuple[Attachment, ...]) -> Saying:
         open_body=bool(args.get("open", False)),
         data=object_of(args.get("data", {}), "data"),
     )
+    if said.due_in and not (said.inst or said.case):
+        raise RefusedError("say.no_clock")  # nobody would be held to it
+    return said
 
 
 def _accepted(node: Node, args: Args, saying: Saying) -> Answer:
