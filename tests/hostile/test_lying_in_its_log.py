@@ -192,6 +192,26 @@ def test_a_claim_to_have_seen_what_never_was_stops_its_author_alone(liar: Liar) 
     wait(liar, lambda: state(liar, again) == State.COSIGNED)
 
 
+@pytest.mark.parametrize(
+    "state", [(1, 10**6, "ab" * 32), (1, 0, "ab" * 32), (1, 2**53 - 1, "ab" * 32)], ids=str
+)
+def test_false_states_of_cases_are_an_alarm_and_stop_nothing(
+    liar: Liar, state: tuple[int, int, str]
+) -> None:
+    false = liar.record(type="received.v1", data={"state": list(state)})
+    liar.feed(liar.story(false, *many(liar, 3), false))
+    wait(liar, lambda: cut(liar) >= 4)
+    wait(liar, lambda: liar.home.node.folding.differ(liar.charter.ch) == [US])
+    assert not frozen(liar)
+
+
+def test_another_version_of_the_fold_is_not_compared(liar: Liar) -> None:
+    other = liar.record(type="received.v1", data={"state": [2, 0, "ab" * 32]})
+    liar.feed(liar.story(other, liar.record()))
+    wait(liar, lambda: cut(liar) == 2)
+    assert liar.home.node.folding.differ(liar.charter.ch) == []
+
+
 def test_a_claim_of_a_wrong_root_is_an_alarm_and_stops_its_author_alone(liar: Liar) -> None:
     said = say(liar)
     wrong = liar.record(seen={liar.home.node.party: (1, "ab" * 32)})

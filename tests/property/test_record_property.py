@@ -53,8 +53,9 @@ plain = st.recursive(
     max_leaves=5,
 )
 leaves = st.lists(hashes, min_size=1, max_size=3)
+states = st.tuples(st.integers(1, 2**31), st.integers(0, canon.MAX_INTEGER), hashes).map(list)
 data: dict[str, st.SearchStrategy[Any]] = {
-    RECEIVED: st.fixed_dictionaries({}, optional={"lack": leaves, "have": leaves}),
+    RECEIVED: st.fixed_dictionaries({}, optional={"lack": leaves, "have": leaves, "state": states}),
     PROOF: st.fixed_dictionaries(
         {"leaf": hashes, "root": hashes, "size": st.integers(1, 99), "name": codes, "sig": codes}
     ),

@@ -181,6 +181,11 @@ MALFORMED = {
     "data too deep": (changed(data={"a": [[[[[[[[1]]]]]]]]}), "canon.profile"),
     "data one level too deep": (changed(data={"a": [[[[[[[1]]]]]]]}), "canon.profile"),
     "a receipt with more to say": (typed(RECEIVED, {**LOST, "why": "x"}), "record.data"),
+    "states without a digest": (typed(RECEIVED, {"state": [1, 0]}), "record.data"),
+    "states of no fold": (typed(RECEIVED, {"state": [0, 0, HASH]}), "record.data"),
+    "states of a size below zero": (typed(RECEIVED, {"state": [1, -1, HASH]}), "record.data"),
+    "states with a digest that is none": (typed(RECEIVED, {"state": [1, 0, "ab"]}), "record.data"),
+    "states that are no list": (typed(RECEIVED, {"state": HASH}), "record.data"),
     "a receipt that lacks nothing and says so": (typed(RECEIVED, {"lack": []}), "record.data"),
     "a receipt whose leaf is no hash": (typed(RECEIVED, {"have": ["x"]}), "record.data"),
     "a receipt that lacks too much": (

@@ -47,6 +47,10 @@ _FOUND: Final = {
         "it."
     ),
     "doctor.stale": N_("{party} has not been heard of for a day in {channel}, and records wait."),
+    "doctor.states_differ": N_(
+        "In {channel}, the node of {party} comes to other states of cases than this one from the "
+        "same records. Call them and compare the versions of the program."
+    ),
     "doctor.unconfirmed": N_(
         "The fingerprint of {channel} has not been compared. Call the partner, then give “convenio "
         "channel confirm”."

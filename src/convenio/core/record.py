@@ -355,12 +355,20 @@ def _plain(data: Object) -> None:
 
 
 def _received(data: Object) -> None:
-    """`lack` and `have`: leaf hashes of entries whose bodies are missing, or have come."""
-    if not data.keys() <= {"lack", "have"}:
+    """`lack` and `have`: leaf hashes of entries whose bodies are missing, or have come.
+
+    `state`: version of the fold, own size, and the digest of all case states at that cut.
+    """
+    if not data.keys() <= {"lack", "have", "state"}:
         raise MalformedError("record.data")
-    for leaves in data.values():
-        for leaf in _list(leaves, 1, MAX_LACKING, "record.data"):
+    for key in data.keys() & {"lack", "have"}:
+        for leaf in _list(data[key], 1, MAX_LACKING, "record.data"):
             _match(leaf, "hash", "record.data")
+    if "state" in data:
+        fold, size, digest = _list(data["state"], 3, 3, "record.data")
+        _number(fold, 1, 2**31, "record.data")
+        _number(size, 0, canon.MAX_INTEGER, "record.data")
+        _match(digest, "hash", "record.data")
 
 
 def _proof(data: Object) -> None:

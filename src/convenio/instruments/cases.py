@@ -236,6 +236,14 @@ class Casebook:
         """What `party` wrote that starts a clock, with each debtor whose log gives no receipt."""
         return self._unanswered.unreceived(party)
 
+    @property
+    def fold(self) -> Fold:
+        return self._fold
+
+    def count(self) -> int:
+        """How many cases there are."""
+        return len(self._case_first)
+
     def state_lines(self, cut: Cut | None = None) -> Iterator[bytes]:
         """The states of all cases at `cut` as canonical lines, the cut itself first."""
         end = self._fold.cut() if cut is None else dict(cut)

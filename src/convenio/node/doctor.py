@@ -73,6 +73,8 @@ def _channel(node: Node, channel: Channel) -> Iterator[Finding]:
     for alarm in node.folding.alarms(channel.ch):
         parties: dict[str, str | int] = {"by": alarm.place.party, "about": alarm.about}
         yield Finding("doctor.alarm", True, {"channel": name, **parties})
+    for member in node.folding.differ(channel.ch):
+        yield Finding("doctor.states_differ", True, {"channel": name, "party": member})
     for party, wait in node.folding.waits(channel.ch).items():
         yield Finding("doctor.waits", False, {"party": party, "for": wait.party})
     for log in node.registry.logs(channel.ch):

@@ -45,6 +45,7 @@ from convenio.node.index import Index
 from convenio.node.local import Channel
 from convenio.node.registry import GENERATION, Log, Registry
 from convenio.node.splits import Splits
+from convenio.node.states import States
 from convenio.store.api import Cosigned, LogStore
 from convenio.store.objects import BlobStore
 
@@ -71,11 +72,12 @@ class _Channel:
     everything that comes into the cut exactly once. last: how much of each log counts, once a
     party was found to have signed two histories; nothing beyond is folded. looked: how much of each
     log was looked at for proofs of such. marked: the fold marks as they were set. alarmed: how many
-    were told.
+    were told. states: what members say all cases come to.
     """
 
     fold: Fold
     book: Casebook
+    states: States
     seen: Seen = field(default_factory=dict)
     incomplete: dict[Place, bytes] = field(default_factory=dict)
     awaited: dict[Brought, set[Place]] = field(default_factory=dict)
@@ -88,6 +90,11 @@ class _Channel:
     looked: dict[PartyId, int] = field(default_factory=dict)
     marked: dict[PartyId, int] = field(default_factory=dict)
     alarmed: int = 0
+
+    @classmethod
+    def of(cls, fold: Fold, own: PartyId) -> _Channel:
+        book = Casebook(fold, BUILTIN)
+        return cls(fold, book, States(book, own))
 
 
 def _nobody() -> None:
@@ -220,6 +227,12 @@ class Folding:
             state = self._channels.get(ch)
             return state.fold.alarms if state else ()
 
+    def differ(self, ch: str) -> list[PartyId]:
+        """Members whose node comes to other states of cases than ours, by its own word."""
+        with self._lock:
+            state = self._channels.get(ch)
+            return sorted(state.states.differ) if state else []
+
     def waits(self, ch: str) -> dict[PartyId, Wait]:
         """Logs that wait for another log, and for how much of it."""
         with self._lock:
@@ -323,6 +336,8 @@ class Folding:
             self._mark_again(state, log)
             self._look_beyond(state, log)
         self._tell_alarms(state, ch)
+        with self._lock:
+            state.states.compare(int(self._clock()))
 
     def _feed_batch(self, state: _Channel, log: Log) -> bool:
         """Feed some of a log; False if there is nothing more, or too much of it waits already."""
@@ -346,6 +361,7 @@ class Folding:
             folded = state.fold.feed_all(log.party, held, entries, verified=known, unfit=unfit)
             for item in folded:
                 state.book.take(item)
+                state.states.take(item)
             state.fresh += folded
         self._remember(state, log, judged)
         return True
@@ -419,7 +435,7 @@ class Folding:
             if state is None:
                 channel = self._registry.channel(ch)
                 fold = Fold(rules_of(channel.signed.charter), self._root_at(ch), self._cores.spread)
-                state = self._channels[ch] = _Channel(fold, Casebook(fold, BUILTIN))
+                state = self._channels[ch] = _Channel.of(fold, self._registry.party)
                 if channel.frozen_at:
                     cut = channel.frozen_cut
                     state.last = {party: cut.get(party, 0) for party in fold.parties}
@@ -468,9 +484,10 @@ class Folding:
         named, rest = _first(lack, MAX_LACKING)
         with self._lock:  # what does not fit, and what has it in its past, is not claimed yet
             seen = state.fold.seen(own.party, rest)
+            digest = {} if rest else state.states.to_say(int(self._clock()))
         said = [*have][:MAX_LACKING]
         if due or named or have:
-            data: Object = {}
+            data: Object = dict(digest)
             if named:
                 data["lack"] = [leaf.hex() for leaf in named.values()]
             if said:

@@ -81,6 +81,7 @@ class Channel:
             "frozen_at": answer["frozen_at"],
             "in_force": answer["in_force"],
             "alarms": [self._alarm(alarm) for alarm in answer["standing"]["alarms"]],
+            "differ": [self.party(party) for party in answer["standing"]["differ"]],
         }
 
     def _alarm(self, alarm: Answer) -> Shown:

@@ -102,6 +102,15 @@ def _render_channel(shell: Shell, channel: Answer) -> None:
         )
     elif not channel["in_force"]:
         shell.line(shell.text("{channel}: waits for its fingerprint to be compared", channel=name))
+    if channel["differ"]:
+        shell.line(
+            shell.text(
+                "{channel}: ALARM: the nodes of {parties} come to other states of cases than this "
+                "one from the same records. Call them.",
+                channel=name,
+                parties=", ".join(channel["differ"]),
+            )
+        )
     if channel["frozen_at"]:
         at = shell.words.time(channel["frozen_at"])
         shell.line(

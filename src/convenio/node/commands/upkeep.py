@@ -74,6 +74,7 @@ def channel_status(node: Node, channel: Channel) -> Answer:
         "alarms": [
             {"by": a.place.party, "about": a.about, "size": a.size} for a in node.folding.alarms(ch)
         ],
+        "differ": node.folding.differ(ch),
         "members": members,
     }
 
