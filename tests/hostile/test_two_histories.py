@@ -22,7 +22,7 @@ from tests.support.liars import Liar, Story
 from tests.support.nodes import NOW, OFFICER, PATIENCE_S, Home, World, until, world
 
 from convenio.core.checkpoint import Checkpoint
-from convenio.core.errors import ConvenioError
+from convenio.core.errors import ConvenioError, UnavailableError
 from convenio.core.mirrorwire import AddCheckpoint, UploadHeader, make_package
 from convenio.core.note import Ed25519Signer, sign_note
 from convenio.core.record import Header, PartyId, parse_record
@@ -708,6 +708,29 @@ def fed(liar: Liar) -> int:
 
 def types_of_ours(liar: Liar) -> list[str]:
     return [header.type for header in said(liar, "mx")]
+
+
+def test_a_freeze_that_the_disk_refuses_is_made_good_at_the_next_tick(liar: Liar) -> None:
+    """The evidence is durable; until the freeze is too, nothing more of that log is taken."""
+    true = liar.story(*many(liar, 3))
+    liar.feed(true)
+    wait(liar, lambda: cut(liar) == {"mx": 1, "us": 3})
+    false = forked(liar, true, 2, 3)
+    local = liar.home.node.local
+    write = local.freeze
+
+    def full(ch: str, at: int, cut: object) -> None:
+        raise UnavailableError("store.disk_full")
+
+    local.freeze = full  # type: ignore[method-assign, assignment]
+    assert code_of(lambda: liar.offer(false, 3)) == (503, "store.disk_full")
+    assert (len(evidence(liar)), frozen(liar)) == (1, False)
+    assert code_of(lambda: liar.offer(true, 3)) == (422, "mirror.split_view")
+    local.freeze = write  # type: ignore[method-assign]
+    liar.home.node.tick()
+    convicted(liar)
+    assert cut(liar)["us"] == 3
+    assert code_of(lambda: liar.offer(true, 3)) == (403, "channel.frozen")
 
 
 # --- what people read ---
