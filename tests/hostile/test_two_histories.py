@@ -722,7 +722,7 @@ def test_a_freeze_that_the_disk_refuses_is_made_good_at_the_next_tick(liar: Liar
     def full(ch: str, at: int, cut: object) -> None:
         raise UnavailableError("store.disk_full")
 
-    local.freeze = full  # type: ignore[method-assign, assignment]
+    local.freeze = full  # type: ignore[method-assign]
     assert code_of(lambda: liar.offer(false, 3)) == (503, "store.disk_full")
     assert (len(evidence(liar)), frozen(liar)) == (1, False)
     assert code_of(lambda: liar.offer(true, 3)) == (422, "mirror.split_view")
