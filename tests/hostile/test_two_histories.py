@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import io
 import sqlite3
 import threading
@@ -731,6 +732,22 @@ def test_a_freeze_that_the_disk_refuses_is_made_good_at_the_next_tick(liar: Liar
     convicted(liar)
     assert cut(liar)["us"] == 3
     assert code_of(lambda: liar.offer(true, 3)) == (403, "channel.frozen")
+
+
+def test_nobody_keeps_our_node_from_telling_by_using_its_id_first(liar: Liar) -> None:
+    """The id of the alarm is made of what every clerk knows, and ids are theirs to choose."""
+    ident = hashlib.sha256(f"convenio/split/1\0{liar.charter.ch}\0us".encode()).digest()[:16]
+    node = liar.home.node
+    node.speaking.say(OFFICER, Saying(liar.name, "statement.v1", ident.hex(), ()))
+    true = liar.story(*many(liar, 3))
+    liar.feed(true)
+    wait(liar, lambda: cut(liar)["us"] == 3)
+    split_by_offer(liar, true)
+    wait(liar, lambda: len(alarms_said(liar, "mx")) == 1)
+    for _ in range(2):
+        bare_tick(liar.home)
+        liar.home.reopen()
+    assert len(alarms_said(liar, "mx")) == 1
 
 
 # --- what people read ---
