@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from tests.support.liars import Liar, Story, blob_of
@@ -22,6 +24,8 @@ from convenio.core.note import Ed25519Signer, Note, sign_note
 from convenio.core.record import BodyRef, PartyId, parse_record
 from convenio.node.records import State
 from convenio.peer.service import Stored
+from convenio.store.api import LogStore
+from convenio.store.api import Stored as StoredEntry
 
 
 def junk(liar: Liar) -> dict[str, bytes]:
@@ -158,6 +162,37 @@ def test_a_body_for_us_that_never_comes_blocks_nothing(liar: Liar) -> None:
 
     wait(liar, lambda: delivered(0) is Delivery.LACKING)
     assert delivered(1) is Delivery.RECEIVED
+
+
+class Counting:
+    """A store that counts how often a single entry of a log is read again."""
+
+    def __init__(self, store: LogStore, origin: str) -> None:
+        self._store, self._origin, self.again = store, origin, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def entries(self, origin: str, start: int, end: int) -> Iterator[StoredEntry]:
+        self.again += origin == self._origin and end == start + 1
+        return self._store.entries(origin, start, end)
+
+
+def test_bodies_that_never_come_are_looked_for_once_each_however_many(liar: Liar) -> None:
+    """Each receipt names a hundred. To look for all that are left before each of them would let a
+    partner keep the fold of every channel busy for days with one day's quota."""
+    folding, count = liar.home.node.folding, 1200
+    to = (liar.charter.address("mx:liaison"),)
+    ghosts = [
+        BodyRef("sealed", os.urandom(32).hex(), 100, k="cd" * 32, to=to) for _ in range(count)
+    ]
+    store = Counting(folding._store, liar.origin)
+    folding._store = cast(LogStore, store)
+    with folding.taking_in:  # so that all are there before the first is answered
+        liar.feed(liar.story(*(liar.record(bodies=(ghost,), to=to) for ghost in ghosts)))
+        wait(liar, lambda: cut(liar) > 0)
+    wait(liar, lambda: len(folding.lacking(liar.log, liar.home.node.party)) == count)
+    assert store.again <= 2 * count
 
 
 def test_a_body_that_is_something_else_inside_opens_to_nobody(liar: Liar) -> None:

@@ -90,6 +90,21 @@ def test_bodies_beyond_the_quota_are_429(tight: Liar) -> None:
     assert caught.value.parameters["reason"] == "quota.exceeded"
 
 
+def test_bodies_of_a_few_bytes_use_up_the_quota_as_the_files_they_become(tight: Liar) -> None:
+    """Else a day's quota of bytes would be a thousand million files."""
+    ch = tight.charter.ch
+
+    def push(number: int) -> None:
+        content = b"%3d" % number
+        tight.partner.put_blob_chunk(ch, blob_of(content), 0, len(content), content)
+
+    for number in range(24):  # of 4096 bytes each there is room for so many
+        push(number)
+    with pytest.raises(UnavailableError) as caught:
+        push(24)
+    assert caught.value.parameters["reason"] == "quota.exceeded"
+
+
 def test_a_body_under_a_wrong_name_is_dropped(liar: Liar) -> None:
     content = os.urandom(1000)
     ch = liar.charter.ch

@@ -10,9 +10,11 @@ import hashlib
 import io
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from tests.support.nodes import OFFICER, Home, World, world
@@ -32,6 +34,7 @@ from convenio.node.viewing import read_open
 from convenio.peer.client import Conflict, Partner, PartnerConfig
 from convenio.peer.service import BlobHeld
 from convenio.peer.wire import Limits
+from convenio.store.api import LogStore, Stored
 
 DAY_S = 86_400
 SMALL_BYTES = 4_000  # a body longer than this is taken only once an entry cites it
@@ -376,6 +379,47 @@ def test_a_body_whose_entry_waits_for_another_log_is_kept(tmp_path: Path) -> Non
         wait_and_sweep(made, 8)
         assert list(mx.shelf("us").names()) == [kept]
         assert not mx.shelf("us").has(junk)
+
+
+def test_what_waits_is_not_read_while_the_fold_waits_for_us(tmp_path: Path) -> None:
+    """A log can be made to wait for ever and grow by a quota a day; all channels fold meanwhile."""
+    with world(tmp_path, ("gt", "mx", "us")) as made:
+        _, mx, us = made.homes
+        junk = [litter(us, mx) for _ in range(3)]
+        cite(us, seen={PartyId("gt"): (99, "ab" * 32)})
+        made.until(lambda: mx.size("us") == 1 and bool(mx.node.folding.waits(mx.channel.ch)))
+        made.clock.now += 8 * DAY_S
+        node, held = mx.node, threading.Lock()
+        store = ReadWhile(node.store, held)
+        Sweeping(
+            node.registry,
+            cast(LogStore, store),
+            node.blobs,
+            node.index,
+            held,
+            node.clock,
+            node.limits,
+        ).sweep()
+        assert not any(mx.shelf("us").has(c) for c in junk)
+        assert store.read > 0
+        assert store.read_while == 0
+
+
+class ReadWhile:
+    """A store that counts the entries read, and those read while a lock is held."""
+
+    def __init__(self, store: LogStore, lock: threading.Lock) -> None:
+        self._store, self._lock = store, lock
+        self.read = self.read_while = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def entries(self, origin: str, start: int, end: int) -> Iterator[Stored]:
+        for stored in self._store.entries(origin, start, end):
+            self.read += 1
+            self.read_while += self._lock.locked()
+            yield stored
 
 
 def test_a_frozen_channel_is_neither_swept_nor_littered(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
+import io
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,16 +20,17 @@ from typing import Any
 import pytest
 from tests.support.commands import Commands
 from tests.support.liars import Liar, Story
-from tests.support.nodes import NOW, OFFICER, Home, World, until, world
+from tests.support.nodes import NOW, OFFICER, PATIENCE_S, Home, World, until, world
 
 from convenio.core.checkpoint import Checkpoint
-from convenio.core.errors import ConvenioError
-from convenio.core.mirrorwire import AddCheckpoint
+from convenio.core.errors import ConvenioError, UnavailableError
+from convenio.core.mirrorwire import AddCheckpoint, UploadHeader, make_package
 from convenio.core.note import Ed25519Signer, sign_note
 from convenio.core.record import Header, PartyId, parse_record
 from convenio.core.split import (
     SplitProof,
     empty_split,
+    equal_split,
     parse_split,
     parse_split_data,
     split_data,
@@ -34,11 +38,16 @@ from convenio.core.split import (
 )
 from convenio.node.commands import dispatcher
 from convenio.node.control import ControlServer
-from convenio.node.setup import LOG
-from convenio.node.speaking import Saying
+from convenio.node.local import KIND as LOCAL_KIND
+from convenio.node.local import VERSION as LOCAL_VERSION
+from convenio.node.local import Channel, LocalStore
+from convenio.node.registry import Registry
+from convenio.node.setup import LOCAL, LOG
+from convenio.node.speaking import Attachment, Saying
 from convenio.peer.client import Conflict
 from convenio.peer.service import LogRef, Who
 from convenio.store.api import MAX_FOREIGN
+from convenio.store.database import Database
 from convenio.store.sqlite import SqliteStore
 
 US = PartyId("us")
@@ -607,6 +616,137 @@ def test_after_the_proof_a_fork_costs_neither_a_check_nor_a_write(liar: Liar, tw
         assert code_of(lambda other=other: liar.offer(other, 3)) == (403, "channel.frozen")  # type: ignore[misc]
     assert node.registry.channel(liar.name) is registry, "nothing was read again"
     assert (len(evidence(liar)), waiting(liar)) == (1, [])
+    assert len(alarms_said(liar, "mx")) == 1
+
+
+# --- what runs while the proof is found ---
+
+
+def test_an_upload_that_was_running_is_not_cosigned(liar: Liar) -> None:
+    """It began before the proof came another way, and its owner can make it last."""
+    true = liar.story(*many(liar, 3))
+    assert liar.offer(true) is None
+    mirror, log = liar.home.node.mirror, liar.log
+    header = UploadHeader(liar.origin, 0, 3)
+    target = mirror.begin(log, header)
+    mirror.take(log, make_package(0, true.entries, 3, true.leaves()), target)
+    false = forked(liar, true, 2, 3)
+    proof = equal_split(true.checkpoint(), false.checkpoint(), false.root())
+    mirror.histories.accuse(log, proof)
+    assert code_of(lambda: mirror.finish(log, header, target))[1] == "mirror.split_view"
+    assert liar.home.node.store.cosignatures(liar.origin) == []
+
+
+class Halting(LocalStore):
+    """The local data; one thread, having read the channels, goes on only when it is let."""
+
+    halted: threading.Thread | None = None
+    read, go = threading.Event(), threading.Event()
+
+    def channels(self) -> list[Channel]:
+        found = super().channels()
+        if threading.current_thread() is self.halted:
+            self.read.set()
+            assert self.go.wait(PATIENCE_S)
+        return found
+
+
+def test_who_read_the_channels_before_a_freeze_does_not_undo_it(liar: Liar, two: World) -> None:
+    true = liar.story(*many(liar, 3))
+    liar.feed(true)
+    wait(liar, lambda: cut(liar)["us"] == 3)
+    database = Database.open(two["mx"].path / LOCAL, LOCAL_VERSION, kind=LOCAL_KIND)
+    local = Halting(database, "mx")
+    with contextlib.closing(local):
+        registry = Registry(local, two["mx"].node.store, PartyId("mx"))
+        local.halted = slow = threading.Thread(target=registry.refresh)
+        slow.start()
+        assert local.read.wait(PATIENCE_S)
+        split_by_offer(liar, true)
+        late = threading.Thread(target=registry.refresh)
+        late.start()
+        late.join(0.2)  # as long as who came first is not done, or at once
+        local.go.set()
+        slow.join()
+        late.join()
+        found = registry.log(liar.origin)
+    assert found is not None
+    assert (found.split, bool(found.channel.frozen_at)) == (True, True)
+
+
+def test_what_is_lacked_when_a_channel_freezes_is_sent_once_more_and_no_more(
+    liar: Liar, two: World
+) -> None:
+    """Nobody can take a `lack` back there: it would be sent again and again for ever."""
+    node, calls = two["mx"].node, liar.service.calls
+    body = Attachment(io.BytesIO(b"body"), 4)
+    said = node.speaking.say(
+        OFFICER, Saying(liar.name, "statement.v1", "", ("us:liaison",), (body,))
+    )
+    wait(liar, lambda: fed(liar) == 1)
+    seen = {PartyId("mx"): (1, node.store.head(liar.our_origin).root.hex())}
+    lack = {"lack": [said.leaf.hex()]}
+    story = liar.story(liar.record(desk="node", type="received.v1", seen=seen, data=lack))
+    before = calls.count("blob-write")
+    liar.feed(story)
+    wait(liar, lambda: calls.count("blob-write") > before + 1)
+    split_by_offer(liar, story)
+    for _ in range(2):
+        bare_tick(liar.home)
+        wait(liar, lambda: fed(liar) == size(liar, "mx") and "split.v1" in types_of_ours(liar))
+    node.outbox.wake(liar.charter.ch)
+    feed = next(f for key, (_, f) in node.outbox._feeds.items() if key[0] == liar.charter.ch)
+    wait(liar, lambda: feed._sent_frozen)
+    written = calls.count("blob-write")
+    assert [feed.round() for _ in range(3)] == [False] * 3
+    assert calls.count("blob-write") == written
+
+
+def fed(liar: Liar) -> int:
+    feeds = liar.home.node.feeds()
+    return next(feed.cosigned for feed in feeds if feed.ch == liar.charter.ch)
+
+
+def types_of_ours(liar: Liar) -> list[str]:
+    return [header.type for header in said(liar, "mx")]
+
+
+def test_a_freeze_that_the_disk_refuses_is_made_good_at_the_next_tick(liar: Liar) -> None:
+    """The evidence is durable; until the freeze is too, nothing more of that log is taken."""
+    true = liar.story(*many(liar, 3))
+    liar.feed(true)
+    wait(liar, lambda: cut(liar) == {"mx": 1, "us": 3})
+    false = forked(liar, true, 2, 3)
+    local = liar.home.node.local
+    write = local.freeze
+
+    def full(ch: str, at: int, cut: object) -> None:
+        raise UnavailableError("store.disk_full")
+
+    local.freeze = full  # type: ignore[method-assign]
+    assert code_of(lambda: liar.offer(false, 3)) == (503, "store.disk_full")
+    assert (len(evidence(liar)), frozen(liar)) == (1, False)
+    assert code_of(lambda: liar.offer(true, 3)) == (422, "mirror.split_view")
+    local.freeze = write  # type: ignore[method-assign]
+    liar.home.node.tick()
+    convicted(liar)
+    assert cut(liar)["us"] == 3
+    assert code_of(lambda: liar.offer(true, 3)) == (403, "channel.frozen")
+
+
+def test_nobody_keeps_our_node_from_telling_by_using_its_id_first(liar: Liar) -> None:
+    """The id of the alarm is made of what every clerk knows, and ids are theirs to choose."""
+    ident = hashlib.sha256(f"convenio/split/1\0{liar.charter.ch}\0us".encode()).digest()[:16]
+    node = liar.home.node
+    node.speaking.say(OFFICER, Saying(liar.name, "statement.v1", ident.hex(), ()))
+    true = liar.story(*many(liar, 3))
+    liar.feed(true)
+    wait(liar, lambda: cut(liar)["us"] == 3)
+    split_by_offer(liar, true)
+    wait(liar, lambda: len(alarms_said(liar, "mx")) == 1)
+    for _ in range(2):
+        bare_tick(liar.home)
+        liar.home.reopen()
     assert len(alarms_said(liar, "mx")) == 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -26,8 +26,9 @@ from convenio.core.errors import (
     RefusedError,
     UnavailableError,
 )
-from convenio.core.note import Note
+from convenio.core.note import Ed25519Signer, Note
 from convenio.core.policy import from_keys
+from convenio.core.record import PartyId, parse_record, sign_record
 from convenio.core.trust import Text, fingerprint, sign_card
 from convenio.node.receipts import policy
 from convenio.node.verify import Check, Grade, Outcome, Report, verify
@@ -206,7 +207,8 @@ def test_a_charter_that_is_not_in_force_is_not_trusted(given: Given) -> None:
 def test_a_policy_is_trust_in_keys_and_in_no_charter(given: Given, tmp_path: Path) -> None:
     text = policy_for(given.world.charter, "mx", ("us",)).format()
     report = checked(given.world, tmp_path, given.bundle, text)
-    assert (report.grade, report.trust, report.channel) == (Grade.VOUCHED, "policy", None)
+    assert (report.grade, report.trust, report.channel) == (Grade.UNDECIDED, "policy", None)
+    assert missing(report) == {(Check.RECORD, "verify.no_charter")}  # that mx said it
     assert noted(report) == {Check.NO_CHARTER}
     assert report.statements[0].cosigned == (HeldFact("us-mirror", START + 7),)
     assert report.statements[0].sender_name is None
@@ -297,18 +299,48 @@ def test_the_record_of_a_proof_may_be_named(given: Given, tmp_path: Path) -> Non
     assert report.grade is Grade.VOUCHED
 
 
-def test_a_proof_and_its_policy_are_enough(given: Given, tmp_path: Path) -> None:
+def test_a_proof_and_its_policy_show_that_a_log_has_it_and_not_who_said_it(
+    given: Given, tmp_path: Path
+) -> None:
     files = unpack(given.bundle)
     for name in ("mx-0.us.tlog-proof", "mx-0.record"):
         (tmp_path / name).write_bytes(files[name])
     proof = tmp_path / "mx-0.us.tlog-proof"
     found = given.world.found("mx", "mx", 0)
     text = policy(found.log, (given.world.members["us"].party,))
-    assert verify(proof, trust=text, now=given.world.now).grade is Grade.VOUCHED
+    told = verify(proof, trust=text, now=given.world.now)
+    assert (told.grade, failures(told)) == (Grade.UNDECIDED, set())
+    assert missing(told) == {(Check.RECORD, "verify.no_charter")}
     bare = verify(proof, now=given.world.now)
     assert bare.grade is Grade.UNDECIDED  # no signature was checked at all
     assert missing(bare) == {(Check.CHARTER, "verify.no_charter")}
     assert noted(bare) == {Check.NO_KEYS, Check.NO_CHARTER, Check.BODY_ABSENT}
+
+
+def test_words_put_in_anothers_mouth_are_not_vouched_for_by_a_policy(tmp_path: Path) -> None:
+    """us logs what mx never said, and mx's mirror cosigns it, as it cosigns everything it holds."""
+    with World(tmp_path / "w") as world:
+        us, log = world.members["us"], world.log("us", "us")
+        said = parse_record(world.say("mx").entry).header
+        header = replace(said, id="ab" * 16)
+        entry = sign_record(
+            header, Ed25519Signer(said.by[0], b"not the key of mx's desk".ljust(32))
+        )
+        us.store.append(
+            log.origin,
+            0,
+            [(bytes.fromhex(header.id), entry)],
+            lambda size, root: us.sequencer._sign(log.origin, size, root),
+        )
+        world.deliver("us", "mx")
+        (tmp_path / "x.record").write_bytes(entry)
+        proof = us.receipts.receipt(world.found("us", "us", 0), PartyId("mx"))
+        (tmp_path / "x.mx.tlog-proof").write_bytes(proof)
+        text = policy(log, (PartyId("mx"),))
+        report = verify(tmp_path / "x.record", trust=text, now=world.now)
+        assert report.grade is Grade.UNDECIDED
+        under = verify(tmp_path / "x.record", trust=world.note, now=world.now)
+        assert under.grade is Grade.FAILED
 
 
 def test_a_record_without_a_proof_is_no_receipt(given: Given, tmp_path: Path) -> None:

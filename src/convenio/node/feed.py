@@ -50,6 +50,9 @@ class Lacking(Protocol):
     def lacking(self, log: Log, party: PartyId) -> list[int]:
         """Indexes of our entries whose bodies `party` named in `lack`, and not yet in `have`."""
 
+    def frozen(self, ch: str) -> bool:
+        """Whether the channel is folded no further: no `have` will be read any more."""
+
 
 @dataclass(slots=True)
 class FeedState:
@@ -97,6 +100,7 @@ class Feed:
         self._last_at = 0
         self._held = 0  # how much of our log the partner has proved to hold, at whatever time
         self._greeted = False
+        self._sent_frozen = False
         self._refused: RefusedError | None = None
         self._wake = threading.Event()
         self._stopping = False
@@ -174,15 +178,12 @@ class Feed:
         elif head.size and not self._greeted:
             self._offer(head, acked)
         self._greeted = True
-        lacking = self._lacking.lacking(self._log, self.state.party)
-        for index in lacking:
-            self._push_bodies(self._bodies(index, index + 1), large=False, again=True)
-            self._push_bodies(self._bodies(index, index + 1), large=True, again=True)
+        owing = self._push_lacking()
         self._compare(lambda: self._partner)  # (6)
         self.state.answered_at = int(self._clock())
         if self._refused is not None:
             raise self._refused
-        return bool(lacking)
+        return owing
 
     def _acked(self, origin: str) -> int:
         """How much of our log the partner has cosigned."""
@@ -193,6 +194,21 @@ class Feed:
         return latest.size
 
     # --- bodies ---
+
+    def _push_lacking(self) -> bool:
+        """What the partner says it lacks is sent again. True if it owes us word that it has it.
+
+        In a frozen channel no such word counts any more: all is sent once, and that is all.
+        """
+        frozen = self._lacking.frozen(self._log.channel.ch)
+        if frozen and self._sent_frozen:
+            return False
+        lacking = self._lacking.lacking(self._log, self.state.party)
+        for index in lacking:
+            self._push_bodies(self._bodies(index, index + 1), large=False, again=True)
+            self._push_bodies(self._bodies(index, index + 1), large=True, again=True)
+        self._sent_frozen = frozen and self._refused is None
+        return bool(lacking) and not frozen
 
     def _bodies(self, start: int, end: int) -> Iterator[BodyRef]:
         """The bodies of our entries [start, end) that this partner's desks may read."""

@@ -64,15 +64,14 @@ class _Channel:
     seen: what our next entry may say it has seen; replaced, never changed. It covers an entry only
     once its bodies are here, or once a `received.v1` of ours has named them as lacking: else any
     record of ours would claim a receipt we cannot give. incomplete: entries whose bodies for us
-    were not here when they were folded. awaited: for each blob that its author has not brought,
-    which entries want it. arrived: entries of which something may have come since we last looked.
-    objected: leaves we have objected to; considered: up to which index we have looked for what to
-    object to. proven: whose cosignature over which leaf of ours we have logged, by the key's name.
-    fresh: what came into the cut and is not looked at and indexed yet. book: the cases, told of
-    everything that comes into the cut exactly once. last: how much of each log counts, once a
-    party was found to have signed two histories; nothing beyond is folded. looked: how much of each
-    log was looked at for proofs of such. marked: the fold marks as they were set. alarmed: how many
-    were told. states: what members say all cases come to.
+    were not here when they were folded. arrived: entries of which something may have come since we
+    last looked. objected: leaves we have objected to; considered: up to which index we have looked
+    for what to object to. proven: whose cosignature over which leaf of ours we have logged, by the
+    key's name. fresh: what came into the cut and is not looked at and indexed yet. book: the cases,
+    told of everything that comes into the cut exactly once. last: how much of each log counts, once
+    a party was found to have signed two histories; nothing beyond is folded. looked: how much of
+    each log was looked at for proofs of such. marked: the fold marks as they were set. alarmed:
+    how many were told. states: what members say all cases come to.
     """
 
     fold: Fold
@@ -80,7 +79,6 @@ class _Channel:
     states: States
     seen: Seen = field(default_factory=dict)
     incomplete: dict[Place, bytes] = field(default_factory=dict)
-    awaited: dict[Brought, set[Place]] = field(default_factory=dict)
     arrived: set[Place] | None = None  # None: not looked since the start
     objected: set[str] = field(default_factory=set)
     considered: dict[PartyId, int] = field(default_factory=dict)
@@ -295,6 +293,11 @@ class Folding:
                 return []
             return [place.index for place in state.fold.lacking(party) if place.party == log.party]
 
+    def frozen(self, ch: str) -> bool:
+        """Whether this channel is folded no further."""
+        state = self._channels.get(ch)
+        return state is not None and state.last is not None
+
     def citing(self, log: Log, c: str) -> Iterator[Header]:
         """The headers of fit entries of this log that name blob `c`."""
         for index in self._index.citing(log.channel.ch, log.party, c):
@@ -404,9 +407,8 @@ class Folding:
                 said = item.header.data
                 state.proven.add((str(said["leaf"]), str(said["name"])))
             return
-        for c in self._lacking(state, item.place.party, item.header):
+        if any(self._lacking(state, item.place.party, item.header)):
             state.incomplete[item.place] = item.leaf
-            state.awaited.setdefault((item.place.party, c), set()).add(item.place)
 
     def _remember(self, state: _Channel, log: Log, judged: int) -> None:
         """Renew the mark up to which this log is judged, so that a restart need not do it again."""
@@ -480,8 +482,7 @@ class Folding:
         with self._lock:
             due = state.book.needs_answer(own.party)
             lack = self._unanswered(state, own.party)
-        lack = {p: leaf for p, leaf in lack.items() if not self._complete(state, p)}
-        named, rest = _first(lack, MAX_LACKING)
+        named, rest = self._first_lacking(state, lack)
         with self._lock:  # what does not fit, and what has it in its past, is not claimed yet
             seen = state.fold.seen(own.party, rest)
             digest = {} if rest else state.states.to_say(int(self._clock()))
@@ -503,15 +504,32 @@ class Folding:
     def _have(self, state: _Channel, own: Log) -> dict[Place, bytes]:
         """The entries we said we lack something of, and which are whole now."""
         with self._lock:
-            came = self._came.pop(own.channel.ch, set())
+            came = {*self._came.get(own.channel.ch, ())}
             absent = state.fold.lacking(own.party) if came or state.arrived != set() else []
         if state.arrived is None:
             state.arrived = set(absent)
-        for brought in came:
-            state.arrived |= state.awaited.pop(brought, set())
+        for party, c in came:
+            citing = self._index.citing(own.channel.ch, party, c)
+            state.arrived.update(Place(party, index) for index in citing)
+        with self._lock:
+            self._came.get(own.channel.ch, set()).difference_update(came)
         state.arrived &= {*absent, *state.incomplete}  # what is named already, or will be
         whole = [p for p in absent if p in state.arrived and self._complete(state, p)]
         return {place: state.fold.leaf(place) for place in whole}
+
+    def _first_lacking(
+        self, state: _Channel, places: dict[Place, bytes]
+    ) -> tuple[dict[Place, bytes], list[Place]]:
+        """The first few, as they were folded, of which something lacks; and all that follow.
+
+        Those are looked at when their turn comes: there may be as many as a partner sends in a day.
+        """
+        named: dict[Place, bytes] = {}
+        rest = iter(places)
+        while len(named) < MAX_LACKING and (place := next(rest, None)):
+            if not self._complete(state, place):
+                named[place] = places[place]
+        return named, list(rest)
 
     def _unanswered(self, state: _Channel, own: PartyId) -> dict[Place, bytes]:
         """The incomplete entries that nothing we have said covers yet."""
@@ -633,9 +651,3 @@ def _proof_data(leaf: bytes, taken: Cosigned) -> Object:
     sig = base64.b64encode(line.key_id + line.signature).decode()
     root = taken.root.hex()
     return {"leaf": leaf.hex(), "size": taken.size, "root": root, "name": line.name, "sig": sig}
-
-
-def _first(lack: dict[Place, bytes], most: int) -> tuple[dict[Place, bytes], list[Place]]:
-    """The first `most` as they were folded, so that no other is in their past, and the others."""
-    places = list(lack)
-    return {place: lack[place] for place in places[:most]}, places[most:]

@@ -157,5 +157,7 @@ class Histories:
             verify_split(proof, log.charter.log_verifiers(log.party)[0])
             now = int(self._clock())
             self._store.put_evidence(log.origin, SPLIT_VIEW, proof.encode(), now)
-            self._alarm(log, SPLIT_VIEW)
-            self._split.add(log.origin)
+            try:
+                self._alarm(log, SPLIT_VIEW)
+            finally:  # also if the freeze could not be written down: the node's tick tries again
+                self._split.add(log.origin)

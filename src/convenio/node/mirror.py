@@ -16,6 +16,7 @@ from convenio.core.errors import (
     ProofError,
     RefusedError,
     SignatureError,
+    SplitViewError,
     UnverifiedError,
 )
 from convenio.core.merkle import check_consistency, edge_of
@@ -169,12 +170,17 @@ class Mirror:
         """All entries are here: advance if that is still due, cosign, and say so.
 
         A cosignature is made anew when it is asked for: its time says "as of now", within
-        `REFRESH_S`. None is made for a log that has turned out to have two histories.
+        `REFRESH_S`.
+
+        Raises:  SplitViewError: the log has turned out to have two histories, perhaps while this
+                 upload ran; nothing is cosigned.
         """
         head = self._store.head(log.origin)
         if head.size < header.end:
             head = self._store.advance(log.origin, target.size)
         self.histories.reached(log)
+        if self.histories.is_split(log):  # found while this upload ran
+            raise SplitViewError("mirror.split_view", origin=log.origin)
         if head.size != header.end:
             raise NotThereError(self.info(log, header))
         lines = self._cosign(log, head)

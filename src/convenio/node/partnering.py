@@ -7,6 +7,7 @@ caller may not know of it. HTTP itself is `api.partner`'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from convenio.core import tiles
 from convenio.core.errors import RefusedError
@@ -36,6 +37,9 @@ from convenio.store.export import read_bundle, read_tile
 from convenio.store.objects import BlobStore, Shelf
 
 Citing = Callable[[Log, str], Iterator[Header]]
+LEAST_BYTES: Final = (
+    4096  # counted for every piece of a body: what a file of three bytes takes here
+)
 
 
 class Partnering:
@@ -208,7 +212,7 @@ class Partnering:
         unasked = total <= self._limits.small_body_bytes and not log.channel.frozen_at
         if not unasked and not any(self._citing(log, blob.c)):
             raise RefusedError("blob.not_cited")
-        self._quotas.count(log, len(chunk.content), int(self._clock()))
+        self._quotas.count(log, max(len(chunk.content), LEAST_BYTES), int(self._clock()))
         held = shelf.stage_write(blob.c, chunk.offset, chunk.content, total)
         if held == total:
             self._came(blob.ch, party, blob.c)

@@ -48,6 +48,9 @@ class Registry:
 
     def __init__(self, local: LocalStore, store: LogStore, party: PartyId) -> None:
         self._local, self._store, self.party = local, store, party
+        self._refreshing = (
+            threading.Lock()
+        )  # else who reads first may write last, and undo a freeze
         self._lock = threading.Lock()
         self._channels: dict[str, Channel] = {}
         self._logs: dict[str, Log] = {}
@@ -56,6 +59,10 @@ class Registry:
 
     def refresh(self) -> None:
         """Read the channels again; every complete charter has its logs in the store."""
+        with self._refreshing:
+            self._read()
+
+    def _read(self) -> None:
         channels = {channel.ch: channel for channel in self._local.channels()}
         split = {piece.origin for piece in self._store.evidence() if piece.kind == SPLIT_VIEW}
         logs = {}

@@ -100,10 +100,18 @@ class Splits:
         logs = {log.origin: log for log in self._registry.logs(own.channel.ch) if not log.own}
         for piece in self._store.evidence():
             if piece.kind == SPLIT_VIEW and (log := logs.get(piece.origin)):
-                record_id = _record_id(own.channel.ch, log.party)
-                if self._store.find(own.origin, record_id) is None:
+                record_id = self._unused(own, _record_id(own.channel.ch, log.party))
+                if record_id:
                     key, _ = log.charter.log_verifiers(log.party)
                     yield record_id, split_data(log.party, parse_split(piece.payload), key)
+
+    def _unused(self, own: Log, record_id: bytes) -> bytes:
+        """The id, or one made of it if a person has used it for other words; b"" if it is said."""
+        while stored := self._store.find(own.origin, record_id):
+            if parse_record(stored.entry).header.type == SPLIT:
+                return b""
+            record_id = hashlib.sha256(record_id).digest()[:16]
+        return record_id
 
 
 def _record_id(ch: str, party: PartyId) -> bytes:

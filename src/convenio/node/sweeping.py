@@ -24,6 +24,7 @@ from convenio.store.objects import BlobStore
 
 _log = logging.getLogger("convenio.node")
 LOOK_EVERY_S: Final = 86_400  # it reads the name of every body here
+TOGETHER: Final = 4096  # bodies looked for in one reading of what is not folded
 BATCH: Final = 256  # bodies deleted while the fold waits
 
 
@@ -70,27 +71,38 @@ class Sweeping:
         """Deletes what came long ago and no entry of this log cites. Returns how many."""
         shelf, swept = shelf_of(self._blobs, log), 0
         old = shelf.older_than(self._limits.uncited_body_s)
-        while some := list(islice(old, BATCH)):
-            uncited = self._uncited(log, some)
-            if uncited:
-                with self._taking_in:  # what comes from here on is looked at after we are done
-                    waiting = self._cited_but_not_folded(log)
-                    for c in self._uncited(log, uncited):
-                        swept += c not in waiting and shelf.delete(c)
+        while some := list(islice(old, TOGETHER)):
+            read_to = self._store.head(log.origin).size
+            left = self._not_waiting(log, self._uncited(log, some), 0, read_to)
+            for at in range(0, len(left), BATCH):
+                swept += self._delete(log, left[at : at + BATCH], read_to)
         return swept
+
+    def _delete(self, log: Log, names: list[str], read_to: int) -> int:
+        """Those that are still uncited, also by entries from `read_to` on. Returns how many."""
+        shelf = shelf_of(self._blobs, log)
+        with self._taking_in:  # what comes from here on is looked at after we are done
+            size = self._store.head(log.origin).size
+            left = self._not_waiting(log, self._uncited(log, names), read_to, size)
+            return sum(shelf.delete(c) for c in left)
 
     def _uncited(self, log: Log, names: list[str]) -> list[str]:
         return [c for c in names if not self._index.citing(log.channel.ch, log.party, c)]
 
-    def _cited_but_not_folded(self, log: Log) -> set[str]:
-        """What is named by entries that the index has not yet, perhaps as they wait for others."""
-        indexed = self._index.size(log.channel.ch, log.party)
-        size = self._store.head(log.origin).size
-        cited: set[str] = set()
-        for stored in self._store.entries(log.origin, indexed, size):
+    def _not_waiting(self, log: Log, names: list[str], start: int, end: int) -> list[str]:
+        """Those that no entry of [start, end) names which the index has not yet.
+
+        Entries may wait for another log, for ever and as many as quotas admit: who sends them is
+        not to make us hold them all in memory, nor keep the fold waiting while we read them.
+        """
+        left = set(names)
+        if not left:
+            return []
+        start = max(start, self._index.size(log.channel.ch, log.party))
+        for stored in self._store.entries(log.origin, start, end):
             try:
                 header = parse_record(stored.entry).header
             except MalformedError:
                 continue  # no record: it cites nothing
-            cited.update(body.c for body in header.bodies)
-        return cited
+            left.difference_update(body.c for body in header.bodies)
+        return [c for c in names if c in left]

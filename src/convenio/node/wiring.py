@@ -356,9 +356,11 @@ class Node:
             _log.error("refresh_failed", extra={"code": error.code})
 
     def _freeze_split(self) -> None:
-        """Freeze what evidence says must be, and judge what waits, if we were stopped before."""
+        """Freeze what evidence says must be, and judge what waits, if we were stopped before, or
+        if it could not be written down."""
+        split = {piece.origin for piece in self.store.evidence() if piece.kind == SPLIT_VIEW}
         for log in self.registry.logs():
-            if log.split and not log.channel.frozen_at:
+            if log.origin in split and not log.channel.frozen_at:
                 self._alarm(log, SPLIT_VIEW)
             elif not log.own:
                 with contextlib.suppress(SplitViewError):

@@ -30,7 +30,8 @@ EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
         "address. Needs no node and, for files, no network. TRUST is what you got from somebody "
         "you trust, not from whoever gave you the file: the charter's fingerprint (60 digits or "
         "64 hex), a charter, or a policy file. Without it the exit code is 3 at best: all may be "
-        "consistent, but nobody vouches for the keys."
+        "consistent, but nobody vouches for the keys. A policy file knows no authors: under it a "
+        "record stays undecided."
     ),
     example=[
         "convenio verify notice.zip --trust 8f3a…",

@@ -92,6 +92,8 @@ class RecordChecker:
                 self._findings.holds(Check.RECORD, place)
         if self._rules is None:
             self._findings.notes(Check.NO_CHARTER, place)
+            if self._keys.policy:  # it vouches for the log; what stands in a log anybody can write
+                self._findings.lacks(Check.RECORD, place, "verify.no_charter")
         return header
 
     def _judge(self, entry: bytes, header: Header) -> None:
