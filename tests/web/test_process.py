@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT
+from tests.conftest import ROOT, program
 from tests.support.pages import heard, pages_command, serving_pages
 from tests.support.pair import Pair, free_port
 
@@ -39,7 +39,7 @@ def listening(port: int) -> bool:
 
 def children(pid: int) -> list[int]:
     listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False
+        [program("ps"), "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False
     )
     return [int(each) for each in listed.stdout.split()]
 
