@@ -26,7 +26,7 @@ EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 class _Unsaid(click.Argument):
     """An argument that is understood and not asked for."""
 
-    def get_usage_pieces(self, ctx: click.Context) -> list[str]:
+    def get_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - of Click
         return []
 
 
