@@ -89,6 +89,7 @@ def rss_kib(pid: int) -> int:
 
 
 def test_it_ends_when_its_parent_is_killed(pair: Pair) -> None:
+    program("ps")  # asked for before anything is started that a skip would leave behind
     port = free_port()
     program = (
         "import subprocess, sys; from pathlib import Path;"
