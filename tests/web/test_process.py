@@ -91,14 +91,14 @@ def rss_kib(pid: int) -> int:
 def test_it_ends_when_its_parent_is_killed(pair: Pair) -> None:
     program("ps")  # asked for before anything is started that a skip would leave behind
     port = free_port()
-    program = (
+    script = (
         "import subprocess, sys; from pathlib import Path;"
         "from tests.support.pages import pages_command;"
         f"subprocess.Popen(pages_command(Path({str(pair.mx.path)!r}), {port})); sys.stdin.read()"
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))}
     pipe = subprocess.PIPE
-    line = [sys.executable, "-c", program]
+    line = [sys.executable, "-c", script]
     with subprocess.Popen(line, env=environ, stdin=pipe, stdout=pipe) as parent:
         assert heard(parent.stdout) == b"ready\n"
         assert listening(port)
