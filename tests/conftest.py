@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,11 @@ from hypothesis import HealthCheck, settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 REQUIRED: Final = os.environ.get("CI") == "true"
+
+# A shell that starts us in the background has interrupts ignored, and programs that we start would
+# inherit that: the tests of Ctrl-C would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "project", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -33,6 +33,7 @@ REFUSED: Final = {
         "decide.no_such_body",
     ),
     "a desk nobody has": ((*SAY, "--to", "us:attic"), 4, "trust.unknown_desk"),
+    "a party without its desk": ((*SAY, "--to", "us"), 4, "trust.no_desk"),
     "a party that is no member": ((*SAY, "--to", "fr:liaison"), 4, "trust.not_a_member"),
     "a type the charter lacks": ((*SAY, *TO, "--type", "gossip.v1"), 4, "say.type"),
     "a type only nodes write": ((*SAY, *TO, "--type", "received.v1"), 4, "say.automatic"),
@@ -112,6 +113,16 @@ REFUSED: Final = {
     "rubbish to verify": (("verify", "text"), 6, "verify.kind"),
     "nothing to verify": (("verify", "nothing.zip"), 5, "verify.unreadable"),
     "trust in five digits": (("verify", "us.card", "--trust", "12345"), 6, "trust.fingerprint"),
+    "trust in groups of digits that are too few": (
+        ("verify", "us.card", "--trust", "12345", "67890"),
+        6,
+        "trust.fingerprint",
+    ),
+    "a receipt that came without its record": (
+        ("verify", "lone.tlog-proof"),
+        4,
+        "verify.no_record",
+    ),
     "trust in rubbish": (("verify", "us.card", "--trust", "because"), 6, "verify.trust"),
 }
 MISUSED: Final = {
@@ -129,6 +140,10 @@ MISUSED: Final = {
     "a party's name with capitals": (
         *("init", "fr", "--party", "FR", "--name", "France", "--url", "http://127.0.0.1:1"),
     ),
+    "a channel's name with a blank": (
+        *("channel", "propose", "mx", "--name", "the plan", "--card", "us.card", "-o", "x"),
+    ),
+    "two files to verify": ("verify", "us.card", "text"),
     "more root keys than there are": (
         *("init", "fr", "--party", "fr", "--name", "France", "--url", "http://127.0.0.1:1"),
         *("--roots", "3/2"),
@@ -140,6 +155,7 @@ MISUSED: Final = {
 def do(running: Two) -> Commands:
     commands = running.do
     (commands.folder / "text").write_bytes(b"\xff not a note")
+    (commands.folder / "lone.tlog-proof").write_text("c2sp.org/tlog-proof@v1\n")
     (commands.folder / "broken.ndjson").write_text('{"text":"good"}\n{"text":\n')
     with (commands.folder / "huge").open("wb") as huge:
         huge.truncate((4 << 30) + 1)

@@ -32,6 +32,10 @@ def test_what_was_said_is_read_proved_and_checked_by_a_stranger(running: Two) ->
     for given in ("notice.zip", "page.zip", "notice.tlog-proof"):
         assert do.run("verify", given, "--trust", "framework.charter").code == 0, given
     assert do.run("verify", "notice.zip", "--trust", ch).code == 0
+    digits = do.json("channel", "show", "mx", CHANNEL)["fingerprint"].split()
+    assert len(digits) > 1
+    assert do.run("verify", "notice.zip", "--trust", *digits).code == 0  # quotation marks forgotten
+    assert "is confirmed" in do.ok("channel", "accept", "mx", "framework.charter")
     with zipfile.ZipFile(do.folder / "page.zip") as packed:
         shown = [packed.read(name) for name in packed.namelist() if name.endswith(".content")]
     assert shown == ["On Friday at noon. ¡Aviso!\n".encode()]
@@ -154,6 +158,7 @@ def test_an_exported_log_is_checked_without_its_node(running: Two) -> None:
 
 def test_signals_stop_commands_cleanly(running: Two) -> None:
     do = running.do
+    (do.folder / "notice.txt").write_text("words")
     nobody = ("--wait-receipt", "900")
     do.ok("channel", "route", "mx", CHANNEL, "us", "http://127.0.0.1:9")
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):

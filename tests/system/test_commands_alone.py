@@ -9,6 +9,7 @@ import select
 import subprocess
 from pathlib import Path
 
+from tests.conftest import lacking
 from tests.support.commands import CHANNEL, PATIENCE_S, PROGRAM, Commands
 from tests.system.conftest import Two
 
@@ -53,6 +54,13 @@ def test_a_node_that_is_unplugged_catches_up(stopped: Two) -> None:
             do.ok("say", "mx", *args, given="back")
             records = do.json("log", "mx", *ANA, "--limit", "5")["records"]
             assert {d["state"] for record in records for d in record["delivery"]} == {"received"}
+    with do.serving("mx"):  # the partner is away, and nothing of ours waits: no cause for alarm
+        for _ in range(200):
+            found = do.run("doctor", "mx")
+            if "[doctor.unreached]" in found.out:
+                break
+        assert "[doctor.unreached]" in found.out, found
+        assert found.code == 0
     for party in ("mx", "us"):
         assert do.json("fsck", party) == {"clean": True, "findings": []}
 
@@ -100,9 +108,19 @@ def test_what_is_in_the_way_of_a_node_is_said_before_passphrases_are_asked(stopp
     assert bare.refused("init", "mx", *words) == (7, "init.exists")
 
 
+def test_what_init_says_to_type_can_be_typed_where_the_folder_has_a_blank(stopped: Two) -> None:
+    words = ("--party", "fr", "--name", "France", "--url", "http://127.0.0.1:1", "--roots", "1/1")
+    said = stopped.do.ok("init", "a disk/fr", *words)
+    assert "convenio people add 'a disk/fr' ana" in said
+    assert "convenio channel propose 'a disk/fr' --name" in said
+
+
 def test_passphrases_are_typed_twice_and_unseen(tmp_path: Path) -> None:
     environ = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH") if key in os.environ}
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError:
+        lacking("a terminal of its own (/dev/pts)")
     words = ("init", "mx", "--party", "mx", "--name", "Mexico", "--url", "http://127.0.0.1:1")
     process = subprocess.Popen(
         [*PROGRAM, *words, "--roots", "1/1"],

@@ -560,7 +560,7 @@ def test_desks_are_found_by_alias_and_id_and_by_nothing_else() -> None:
     assert code_of(lambda: made.address("us:nobody")) == "trust.unknown_desk"
     assert code_of(lambda: made.address("ca:liaison")) == "trust.not_a_member"
     assert code_of(lambda: made.address("liaison")) == "trust.not_a_member"
-    assert code_of(lambda: made.address("us:")) == "trust.unknown_desk"
+    assert code_of(lambda: made.address("us:")) == "trust.no_desk"
 
 
 def test_every_party_has_its_own_origin_and_no_other_is_known() -> None:

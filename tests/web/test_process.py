@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT
+from tests.conftest import ROOT, program
 from tests.support.pages import heard, pages_command, serving_pages
 from tests.support.pair import Pair, free_port
 
@@ -39,7 +39,7 @@ def listening(port: int) -> bool:
 
 def children(pid: int) -> list[int]:
     listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False
+        [program("ps"), "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False
     )
     return [int(each) for each in listed.stdout.split()]
 
@@ -89,15 +89,16 @@ def rss_kib(pid: int) -> int:
 
 
 def test_it_ends_when_its_parent_is_killed(pair: Pair) -> None:
+    program("ps")  # asked for before anything is started that a skip would leave behind
     port = free_port()
-    program = (
+    script = (
         "import subprocess, sys; from pathlib import Path;"
         "from tests.support.pages import pages_command;"
         f"subprocess.Popen(pages_command(Path({str(pair.mx.path)!r}), {port})); sys.stdin.read()"
     )
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))}
     pipe = subprocess.PIPE
-    line = [sys.executable, "-c", program]
+    line = [sys.executable, "-c", script]
     with subprocess.Popen(line, env=environ, stdin=pipe, stdout=pipe) as parent:
         assert heard(parent.stdout) == b"ready\n"
         assert listening(port)

@@ -61,6 +61,9 @@ _FOUND: Final = {
     "doctor.unfit": N_(
         "{party} has logged records that break a rule and change nothing: {entries}."
     ),
+    "doctor.unreached": N_(
+        "{party} cannot be reached in {channel}; nothing of ours waits. Reason: {why}."
+    ),
     "doctor.unsigned": N_("The charter of {channel} is not signed yet by {party}."),
     "doctor.waits": N_(
         "{party} says it has seen more than is here; its records wait for those of {for}."

@@ -54,6 +54,16 @@ _TYPE = re.compile(r"[a-z][a-z0-9_]{0,40}\.v[1-9][0-9]{0,3}", re.ASCII)
 _SEAL = re.compile(r"age1pq1[02-9ac-hj-np-z]{1900,2000}", re.ASCII)
 
 
+def is_party(text: str) -> bool:
+    """Whether a party can be called this."""
+    return _PARTY.fullmatch(text) is not None
+
+
+def is_channel_name(text: str) -> bool:
+    """Whether a channel can be called this."""
+    return _NAME.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """A name or title in both languages; neither is the original."""
@@ -102,11 +112,13 @@ class Roster:
     desks: tuple[Desk, ...]
 
     def desk(self, name: str) -> Desk:
-        """The desk with this id or alias.  Raises:  RefusedError: trust.unknown_desk."""
+        """The desk with this id or alias.  Raises:  trust.unknown_desk · trust.no_desk."""
         for desk in self.desks:
             if name in (desk.id, desk.alias):
                 return desk
         known = nearest(name, (desk.alias for desk in self.desks))
+        if not name:
+            raise RefusedError("trust.no_desk", known=known)
         raise RefusedError("trust.unknown_desk", desk=name, known=known)
 
 

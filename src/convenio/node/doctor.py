@@ -91,9 +91,11 @@ def _feeds(node: Node, channel: Channel) -> Iterator[Finding]:
         said: dict[str, str | int] = {"party": feed.party, "channel": channel.name}
         if feed.failures:
             waiting = size - feed.cosigned
-            yield Finding(
-                "doctor.undelivered", True, {**said, "entries": waiting, "why": feed.error}
-            )
+            said["why"] = feed.error
+            if waiting:
+                yield Finding("doctor.undelivered", True, {**said, "entries": waiting})
+            else:
+                yield Finding("doctor.unreached", False, said)
             if skew := feed.parameters.get("skew_s"):
                 yield Finding("doctor.clock", True, {**said, "skew_s": skew})
         elif feed.answered_at and now - feed.answered_at > STALE_S and size > feed.cosigned:

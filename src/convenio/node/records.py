@@ -90,8 +90,9 @@ class Records:
         even = digits[: len(digits) // 2 * 2]
         ch = self._registry.channel(channel).ch if channel else ""
         prefix = bytes.fromhex(even)
+        behind = self._indexing()  # asked first: what is indexed meanwhile must not fall between
         rows = self._index.by_prefix(prefix, 50)
-        if not rows and self._indexing():  # it may have been said a moment ago
+        if not rows and behind:  # it may have been said a moment ago
             self._folding.wait_until(
                 lambda: bool(self._index.by_prefix(prefix, 1)) or not self._indexing(), INDEXED_S
             )

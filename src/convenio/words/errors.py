@@ -402,6 +402,7 @@ HAPPENED: Final[dict[str, str]] = {
     "trust.key_reused": "One key is used for two purposes; every key must have one.",
     "trust.kind": "This is not a document of the kind “{expected}”.",
     "trust.name": "A name in the document is not allowed.",
+    "trust.no_desk": "Only the party is named, not its desk. There are: {known}.",
     "trust.nonce": "The charter's random number is not of the form it must have.",
     "trust.not_a_member": "“{party}” is not a member of this channel. Its members are: {known}.",
     "trust.one_line": "A card, charter or roster is one line, and this is not.",
@@ -723,6 +724,11 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "verify.kind",
         "verify.unreadable",
     ),
+    "Nothing was sent and nothing changed. Write party and desk as in us:liaison.": (
+        "trust.no_desk",
+    ),
+    "Nothing was concluded. Put the file “.record” that came with it beside it, or name it with "
+    "“--record”. A bundle holds both.": ("verify.no_record",),
     "Nothing was concluded. Give the charter's fingerprint or a trust file with “--trust”.": (
         "verify.no_charter",
         "verify.trust",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +18,7 @@ from convenio.cli.options import EXISTING, acting_keeper, looking, on_node, root
 from convenio.cli.phrases import passphrase
 from convenio.cli.shell import Answer, Shell
 from convenio.core.errors import QuorumError
+from convenio.core.trust import is_channel_name
 from convenio.node.setup import ROOTS
 from convenio.words import N_
 
@@ -105,6 +107,11 @@ def propose(
     root_passphrase_file: Path | None,
     person: str,
 ) -> None:
+    if not is_channel_name(name):
+        raise click.BadParameter(
+            shell.text("1 to 40 letters a to z, digits and hyphens, beginning with a letter"),
+            param_hint="--name",
+        )
     title = title or name
     link.ready()  # asks for the node's passphrase first, as every other command
     args = {
@@ -179,8 +186,7 @@ def confirm(
     typed = " ".join(fingerprint) or _ask_fingerprint(shell)
     args = {"as": person, "channel": channel, "fingerprint": typed}
     answer = link.call("channel.confirm", args)
-    done = shell.text("The channel {channel} is confirmed on this node.", channel=answer["name"])
-    shell.answer(answer, lambda: shell.line(done))
+    shell.answer(answer, lambda: shell.line(_confirmed(shell, answer["name"])))
 
 
 @declare(
@@ -323,8 +329,16 @@ def _render_given(shell: Shell, link: Link, answer: Answer, target: Path | None)
                 "channel accept”."
             )
         )
-    if not answer["confirmed_at"] and not answer["missing"]:
+    if answer["missing"]:
+        return
+    if answer["confirmed_at"]:
+        shell.line(_confirmed(shell, answer["name"]))
+    else:
         _render_fingerprint(shell, link, answer)
+
+
+def _confirmed(shell: Shell, name: str) -> str:
+    return shell.text("The channel {channel} is confirmed on this node.", channel=name)
 
 
 def _ask_fingerprint(shell: Shell) -> str:
@@ -372,7 +386,9 @@ def _render_fingerprint(shell: Shell, link: Link, channel: Answer) -> None:
                 "the digits to the other; each types what was heard:"
             )
         )
-        shell.line(f"    convenio channel confirm {link.directory} {channel['name']}")
+        shell.line(
+            f"    convenio channel confirm {shlex.quote(str(link.directory))} {channel['name']}"
+        )
     shell.line(shell.text("For “verify --trust”: {hash}", hash=channel["ch"]))
 
 

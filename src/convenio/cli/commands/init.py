@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from convenio.cli.options import EXISTING, PASSPHRASE_FILE
 from convenio.cli.phrases import new_passphrase
 from convenio.cli.shell import Shell
 from convenio.core.errors import MalformedError
-from convenio.core.trust import Card, Text
+from convenio.core.trust import Card, Text, is_party
 from convenio.node.setup import CARD, ROOTS, Setup, make_node, require_room
 from convenio.node.wiring import system_clock, system_random
 from convenio.words import N_
@@ -103,6 +104,7 @@ def command(
     root_passphrase_file: Path | None,
 ) -> None:
     require_room(directory)  # before anybody has typed two passphrases twice
+    _check_party(shell, party)
     needed, made = _roots(shell, roots)
     at, there = _place(shell, url)
     setup = Setup(
@@ -185,11 +187,20 @@ def _answer(shell: Shell, directory: Path, card: Card, keeper: str) -> None:
         )
         shell.line(shell.text("3. Add the people who work here, then propose or accept a channel:"))
         desk = card.roster.desks[-1].alias
-        shell.line(f"     convenio people add {directory} ana --role officer --desk {desk}")
-        propose = f"convenio channel propose {directory} --name framework"
+        typed = shlex.quote(str(directory))
+        shell.line(f"     convenio people add {typed} ana --role officer --desk {desk}")
+        propose = f"convenio channel propose {typed} --name framework"
         shell.line(f"     {propose} --card PARTNER.card -o framework.charter")
 
     shell.answer(value, render)
+
+
+def _check_party(shell: Shell, party: str) -> None:
+    if not is_party(party):
+        raise click.BadParameter(
+            shell.text("2 to 16 letters a to z and digits, beginning with a letter"),
+            param_hint="--party",
+        )
 
 
 def _name(shell: Shell, card: Card) -> str:

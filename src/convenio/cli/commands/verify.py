@@ -23,6 +23,13 @@ MAX_TRUST_BYTES: Final = 1 << 20
 EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+class _Unsaid(click.Argument):
+    """An argument that is understood and not asked for."""
+
+    def get_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - of Click
+        return []
+
+
 @declare(
     "verify",
     help=N_(
@@ -40,6 +47,7 @@ EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
     ],
 )
 @click.argument("given", metavar=N_("PATH|URL"))
+@click.argument("more", nargs=-1, cls=_Unsaid)
 @click.option(
     "--trust",
     metavar=N_("FILE|HASH"),
@@ -59,12 +67,17 @@ EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.pass_obj
 def command(
-    shell: Shell, given: str, trust: str | None, charter: Path | None, record: Path | None
+    shell: Shell,
+    given: str,
+    more: tuple[str, ...],
+    trust: str | None,
+    charter: Path | None,
+    record: Path | None,
 ) -> int:
     with shell.progress(shell.text("Checking")) as progress:
         report = verify(
             given,
-            trust=_trust(trust),
+            trust=_trust(_whole(shell, trust, more)),
             now=now(),
             fetch=_fetch(given),
             record=record,
@@ -74,6 +87,20 @@ def command(
     value = _plain(asdict(report))
     shell.answer(value, lambda: render(shell, report))
     return exits.HOLDS if report.grade is Grade.VOUCHED else exits.NOT_VERIFIED
+
+
+def _whole(shell: Shell, trust: str | None, more: tuple[str, ...]) -> str | None:
+    """What was given to `--trust`, also where digits in groups were typed without quotation marks.
+
+    Raises:  click.UsageError: anything else is one argument too many.
+    """
+    if not more:
+        return trust
+    if trust is None or not all(group.isdecimal() for group in (trust, *more)):
+        raise click.UsageError(
+            shell.text("One thing is checked at a time. Too many: {more}", more=" ".join(more))
+        )
+    return " ".join((trust, *more))
 
 
 def _trust(text: str | None) -> bytes | str | None:
