@@ -12,6 +12,7 @@ import hashlib
 import io
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +94,8 @@ def tell(liar: Liar) -> str:
 
 def cut(liar: Liar, home: Home | None = None) -> dict[str, int]:
     folding = (home or liar.home).node.folding
-    return {str(party): size for party, size in folding.cut(liar.charter.ch).items()}
+    found = {str(party): size for party, size in folding.cut(liar.charter.ch).items()}
+    return defaultdict(int, found)  # nothing before the channel is first looked at
 
 
 def size(liar: Liar, party: str, home: Home | None = None) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -179,7 +180,8 @@ class Home:
         return self.node.store.head(self.origin(party)).size
 
     def cut(self) -> dict[str, int]:
-        return {str(p): n for p, n in self.node.folding.cut(self.channel.ch).items()}
+        found = {str(p): n for p, n in self.node.folding.cut(self.channel.ch).items()}
+        return defaultdict(int, found)  # nothing before the channel is first looked at
 
     def shelf(self, party: str = "") -> Shelf:
         """What a party, or this one, has brought to the channel, as it lies here."""
