@@ -79,14 +79,29 @@ def acting(function: Function) -> Function:
 
 def acting_keeper(function: Function) -> Function:
     """`--as PERSON`, as `person`: for what only a keeper may do."""
+    return _keeper_unless_told(
+        function, "CONVENIO_KEEPER", help_=N_("The keeper who does this; it is on record.")
+    )
+
+
+def looking(function: Function) -> Function:
+    """`--as PERSON`, as `person`: for what keepers look at, and others as far as they may."""
+    return _keeper_unless_told(
+        function,
+        *("CONVENIO_AS", "CONVENIO_KEEPER"),
+        help_=N_("Who looks; shown is what this person may see."),
+    )
+
+
+def _keeper_unless_told(function: Function, *variables: str, help_: str) -> Function:
     return click.option(
         "--as",
         "person",
         metavar=N_("PERSON"),
         default="keeper",
         show_default=True,
-        envvar="CONVENIO_KEEPER",
-        help=N_("The keeper who does this; it is on record."),
+        envvar=variables,
+        help=help_,
     )(function)
 
 
@@ -109,19 +124,6 @@ def one_part(function: Function) -> Function:
         default=0,
         show_default=True,
         help=N_("Which of its contents."),
-    )(function)
-
-
-def looking(function: Function) -> Function:
-    """`--as PERSON`, as `person`: for what keepers look at, and others as far as they may."""
-    return click.option(
-        "--as",
-        "person",
-        metavar=N_("PERSON"),
-        default="keeper",
-        show_default=True,
-        envvar=["CONVENIO_AS", "CONVENIO_KEEPER"],
-        help=N_("Who looks; shown is what this person may see."),
     )(function)
 
 
