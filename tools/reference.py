@@ -22,6 +22,7 @@ ENDS: Final[dict[str, dict[int, tuple[str, str]]]] = {
     "demo": {3: ("something does not hold", "algo no es válido")},
     "doctor": {5: ("something is grave", "hay algo grave")},
     "fsck": {3: ("something stored differs", "algo guardado difiere")},
+    "instrument lint": {6: ("something is wrong", "algo está mal")},
     "verify": {3: ("it is not vouched for", "no queda comprobado")},
 }
 _TITLE: Final = {"en": "# Commands", "es": "# Órdenes"}

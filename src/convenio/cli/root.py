@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "receipt": N_("Write the proof that a partner holds a record."),
     "bundle": N_("Pack records with all that is needed to check them."),
     "disclose": N_("Pack one content with its proof, for a third person."),
+    "instrument": N_("Kinds of cooperation: show them, judge their definitions."),
     "verify": N_("Check a proof, a bundle or a log, without trusting its bearer."),
     "status": N_("How each channel stands."),
     "doctor": N_("Look for what is wrong with a node and its surroundings."),

@@ -13,6 +13,7 @@ from typing import Final
 
 from convenio.core.fold import Cut, Fold, Place
 from convenio.core.record import PartyId
+from convenio.instruments.calendar import DAY_S, UTC_DAYS
 from convenio.instruments.machine import Event, Step, Verdict
 from convenio.instruments.model import Clock, Instrument
 
@@ -63,20 +64,21 @@ class Debt:
         return self.status is Status.RUNNING and self.due is not None and self.due < now
 
 
-def length_s(clock: Clock, start: Event) -> int:
-    """How long the debtor has, in seconds."""
-    return start.due_in or clock.default_s
+def deadline(
+    instrument: Instrument, clock: Clock, debtor: PartyId, start: Event, received_at: int
+) -> int:
+    """When a debtor that received `start` at `received_at` must have met the debt, seconds UTC."""
+    length_s = start.due_in or clock.default_s
+    if not clock.unit.in_days:
+        return received_at + length_s
+    days = instrument.calendar.days(debtor) if instrument.calendar else UTC_DAYS
+    return days.deadline(received_at, length_s // DAY_S, clock.unit)
 
 
 def ran_out(ledger: Ledger, clock: Clock, start: Event, at: int) -> bool:
     """Whether every debtor's deadline is before `at`, by what is within the ledger's cut."""
-    return all(
-        receipt is not None and at > receipt.at + length_s(clock, start)
-        for receipt in (
-            ledger.fold.receipt(start.place, debtor, ledger.cut)
-            for debtor in _debtors(ledger.roles, clock, start)
-        )
-    )
+    dues = (ledger.due(clock, debtor, start) for debtor in _debtors(ledger.roles, clock, start))
+    return all(due is not None and at > due for due in dues)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,13 @@ class Ledger:
     roles: Mapping[PartyId, str]
     cut: Cut
     contested: bool = False
+
+    def due(self, clock: Clock, debtor: PartyId, start: Event) -> int | None:
+        """The deadline of a debt, None if the debtor gave no receipt."""
+        receipt = self.fold.receipt(start.place, debtor, self.cut)
+        if receipt is None:
+            return None
+        return deadline(self.instrument, clock, debtor, start, receipt.at)
 
     def debts(self, steps: Sequence[Step]) -> Iterator[Debt]:
         """Every clock that an applied event has started, for each debtor, in walk order."""
@@ -102,7 +111,7 @@ class Ledger:
         start = steps[0].event
         creditor = start.place.party
         receipt = self.fold.receipt(start.place, debtor, self.cut)
-        due = receipt.at + length_s(clock, start) if receipt else None
+        due = self.due(clock, debtor, start)
         met, ended = _end(clock, debtor, steps)
         if due is None:
             status = Status.UNDELIVERED

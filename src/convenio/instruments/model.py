@@ -18,6 +18,7 @@ from typing import Final
 from convenio.core import canon
 from convenio.core.canon import Json, Object
 from convenio.core.record import MAX_DUE_S
+from convenio.instruments.calendar import DAY_S, Calendar, Unit
 
 START: Final = ""  # the state before the opening
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
@@ -44,6 +45,7 @@ class Clock:
     start: the creditor's act. fulfilled: acts of the debtor that end the debt. default_s, min_s,
     max_s: length in seconds, and what a record's `due_in` may make of it. runs_in: states in which
     the debt stands; it ends when the case leaves them. pauses: whether an objection stops it.
+    unit: how the length is counted; of one in days each 86,400 s stand for one day of the debtor's.
     """
 
     name: str
@@ -56,6 +58,12 @@ class Clock:
     max_s: int
     runs_in: tuple[str, ...]
     pauses: bool = False
+    unit: Unit = Unit.SECONDS
+
+    def fits(self, due_in: int) -> bool:
+        """Whether a record may make the length this many seconds; days only as whole days."""
+        whole = not self.unit.in_days or due_in % DAY_S == 0
+        return whole and self.min_s <= due_in <= self.max_s
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,8 @@ class Instrument:
 
     opener, addressee: the two roles; who opens a case has the first, every other party in `to` of
     the opening the second. opening: the act that opens. moves: all that is allowed; those from
-    `START` open. race: of concurrent moves, the earlier named comes first.
+    `START` open. race: of concurrent moves, the earlier named comes first. calendar: whose days
+    its clocks count. pinned: the hash of the definition that this table is a part of, if any.
     """
 
     name: str
@@ -73,6 +82,8 @@ class Instrument:
     moves: tuple[Move, ...]
     race: tuple[str, ...]
     clocks: tuple[Clock, ...] = ()
+    calendar: Calendar | None = None
+    pinned: str = ""
 
     @cached_property
     def table(self) -> dict[tuple[str, str, str], Move]:
@@ -95,8 +106,8 @@ class Instrument:
 
     @cached_property
     def hash(self) -> str:
-        """What a charter pins: SHA-256 of the canonical line, hex."""
-        return hashlib.sha256(self.encode()).hexdigest()
+        """What a charter pins: its definition's, else SHA-256 of the canonical line, hex."""
+        return self.pinned or hashlib.sha256(self.encode()).hexdigest()
 
     def clock(self, name: str) -> Clock:
         return next(clock for clock in self.clocks if clock.name == name)
@@ -109,7 +120,7 @@ class Instrument:
     def due_fits(self, act: str, due_in: int) -> bool:
         """Whether a record that does `act` may carry this `due_in` (0: none)."""
         clocks = self.starts.get(act, ())
-        return due_in == 0 or all(clock.min_s <= due_in <= clock.max_s for clock in clocks)
+        return due_in == 0 or all(clock.fits(due_in) for clock in clocks)
 
     def encode(self) -> bytes:
         """The canonical line."""
@@ -127,7 +138,9 @@ class Instrument:
 
 
 def _clock_json(clock: Clock) -> Json:
+    unit: Object = {} if clock.unit is Unit.SECONDS else {"unit": clock.unit.value}
     return {
+        **unit,
         "name": clock.name,
         "start": clock.start,
         "fulfilled": list(clock.fulfilled),

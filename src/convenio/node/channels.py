@@ -28,8 +28,9 @@ from convenio.core.trust import (
     plain_fingerprint,
     propose_charter,
 )
-from convenio.instruments.builtin import BUILTIN, REQUEST
+from convenio.instruments.builtin import REQUEST
 from convenio.node.clock import Clock
+from convenio.node.definitions import known_instruments
 from convenio.node.local import ActOnRecord, Channel, LocalStore
 
 Random = Callable[[int], bytes]
@@ -187,7 +188,7 @@ class Channels:
     def _check_ours(self, charter: Charter) -> None:
         if charter.fold != FOLD_VERSION:
             raise RefusedError("fold.version", version=charter.fold)
-        known = {instrument.hash for instrument in BUILTIN}
+        known = {instrument.hash for instrument in known_instruments()}
         for pinned in sorted(set(charter.instruments.values()) - known):
             raise RefusedError("instrument.unknown", hash=pinned)
         if self._card.party not in charter.members():

@@ -36,11 +36,11 @@ from convenio.core.record import (
     parse_record,
 )
 from convenio.core.trust import Charter, author_key_name
-from convenio.instruments.builtin import BUILTIN
 from convenio.instruments.cases import Case, Casebook
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
 from convenio.node.cores import Cores
+from convenio.node.definitions import known_instruments
 from convenio.node.index import Index
 from convenio.node.local import Channel
 from convenio.node.registry import GENERATION, Log, Registry
@@ -91,7 +91,7 @@ class _Channel:
 
     @classmethod
     def of(cls, fold: Fold, own: PartyId) -> _Channel:
-        book = Casebook(fold, BUILTIN)
+        book = Casebook(fold, known_instruments())
         return cls(fold, book, States(book, own))
 
 
@@ -619,7 +619,7 @@ class Folding:
 
 def understands(charter: Charter) -> bool:
     """Whether this program has the fold and every instrument that the charter pins."""
-    known = {instrument.hash for instrument in BUILTIN}
+    known = {instrument.hash for instrument in known_instruments()}
     return charter.fold == FOLD_VERSION and known >= set(charter.instruments.values())
 
 
