@@ -346,6 +346,16 @@ def _clocks(definition: Definition) -> Iterator[Flaw]:
         opened = [move for move in definition.moves if move.after == name]
         if not any(move.act == limit.then for move in opened):
             yield Flaw("lint.clock_then", (*at, "then"), (name, limit.then))
+        yield from _escapes(definition, name)
+
+
+def _escapes(definition: Definition, name: str) -> Iterator[Flaw]:
+    """A debtor's act that ends its debt without meeting it: who is late could vanish by it."""
+    limit = definition.clocks[name]
+    for number, move in enumerate(definition.moves):
+        leaves = move.state in limit.runs_in and move.to not in limit.runs_in
+        if leaves and move.role == limit.debtor and move.act not in limit.fulfilled:
+            yield Flaw("lint.clock_escape", ("moves", number), (name, move.state, move.act))
 
 
 # --- the table that the fold runs ----------------------------------------------------------------

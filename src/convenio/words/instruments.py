@@ -20,6 +20,9 @@ LINT: Final = {
     "lint.clock_calendar": N_("The clock “{a}” counts days, and no calendar is named."),
     "lint.clock_consequence": N_("The clock “{a}” does not say what may be done when it runs out."),
     "lint.clock_empty": N_("The clock “{a}” runs in no state, or nothing can meet it."),
+    "lint.clock_escape": N_(
+        "By “{c}” in “{b}” the debtor would end the clock “{a}” without meeting it."
+    ),
     "lint.clock_length": N_("The clock “{a}” must have least, usual and most in rising order."),
     "lint.clock_roles": N_("The clock “{a}” must be owed by one of the two roles to the other."),
     "lint.clock_start": N_("The clock “{a}” must be started by its creditor alone; not so “{b}”."),
