@@ -89,6 +89,7 @@ def plain(keys: NodeKeys = KEYS) -> canon.Object:
         {"desks": [{"id": "x"}]},
         {"desks": []},
         {"v": 2},
+        {"v": True},  # is 1, to Python
         {"kind": "record"},
         {"more": 1},
     ],
@@ -107,6 +108,7 @@ def test_a_key_file_with_something_else_inside_is_refused(change: canon.Object) 
         {"name": "a b"},
         {"name": ""},
         {"v": 2},
+        {"v": True},
         {"more": 1},
     ],
     ids=str,

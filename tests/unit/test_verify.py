@@ -385,7 +385,11 @@ def test_a_card_is_the_one_in_the_charter_or_it_is_not(given: Given, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"hello", b"{}", b'{"kind":"roster"}\n', b"\x00" * 100, b"{" * 600_000]
+    "content",
+    [
+        *(b"", b"hello", b"{}", b'{"kind":"roster"}\n', b"\x00" * 100, b"{" * 600_000),
+        *(b'{"kind":["record"]}\n', b'{"kind":{"a":1}}\n', b'{"kind":1}\n'),
+    ],
 )
 def test_something_else_is_refused_as_unknown(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)

@@ -172,7 +172,8 @@ _ROOT_FIELDS: Final = {"name", "seed"}
 
 def _opened(data: bytes, passphrase: str, kind: str, fields: set[str]) -> canon.Object:
     value = canon.loads(decrypt(data, [Passphrase(passphrase)]), _MAX_FILE)
-    if value.keys() != {"kind", "v", *fields} or value["kind"] != kind or value["v"] != 1:
+    good = value.keys() == {"kind", "v", *fields} and value["kind"] == kind and value["v"] == 1
+    if not good or value["v"] is True:  # true is 1 to Python
         raise MalformedError("keys.format")
     return value
 

@@ -51,7 +51,7 @@ from convenio.node.verify.report import Check, Findings, Grade, LogFact, Report,
 _URL: Final = re.compile(r"(https?://[^?#\s]+)/(?:log|mirror)/[0-9a-f]{64}", re.ASCII)
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PROOF: Final = b"c2sp.org/tlog-proof@v1\n"
-_KINDS: Final = frozenset(("record", "charter", "card", "split"))
+_KINDS: Final = ("record", "charter", "card", "split")
 MAX_LOGS: Final = 64
 MAX_PROOFS: Final = 64
 _WORST: Final = (Grade.FAILED, Grade.UNDECIDED, Grade.CONSISTENT, Grade.VOUCHED)
