@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 import pytest
 from tests.fuzz.mutate import mutants
-from tests.fuzz.targets import checkpoint
+from tests.fuzz.targets.seeds import checkpoint
 from tests.fuzz.test_parsers import COUNT
 from tests.support.nodes import CHANNEL, KEEPER, OFFICER, Home, world
 from tests.support.partners import CH, SHORT, Running, log_name, lying_server, running
