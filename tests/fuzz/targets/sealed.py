@@ -9,13 +9,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from tests.fuzz.targets.table import BOM, Broken, Target, around, but, each, text
 from tests.sealing import DESKS, LABEL, READER, STRANGER, X25519Writer, fixed, header_of
 
 from convenio.core import seal
 from convenio.core.age import HybridIdentity, HybridRecipient, Passphrase, X25519Identity, bech32
 from convenio.core.age.file import decrypt, encrypt
-from convenio.core.age.header import Stanza, make_header, parse_header, read_header
+from convenio.core.age.header import Stanza, derive, make_header, parse_header, read_header
 from convenio.core.age.source import Source
 
 # The tables: as many to a line as fit.
@@ -136,6 +137,18 @@ def files() -> Broken:
     }
 
 
+def ending_empty() -> bytes:
+    """A chunk that is full, and behind it a last one with nothing in it."""
+    good = encrypt(b"", [Passphrase("p", log_n=1)], fixed("e"))
+    rolled = fixed("e")
+    file_key, _salt, nonce = rolled(16), rolled(16), rolled(16)
+    aead = ChaCha20Poly1305(derive(file_key, nonce, b"payload"))
+    assert aead.encrypt(bytes(11) + b"\1", b"", None) == good[-16:]
+    full = aead.encrypt(bytes(12), bytes(1 << 16), None)
+    empty = aead.encrypt(bytes(10) + b"\1\1", b"", None)
+    return good[:-16] + full + empty
+
+
 def sealed_to_zero() -> bytes:
     """A stanza whose X25519 share makes the shared secret zero, whoever opens it."""
     stanza = READER.recipient().wrap(bytes(16), fixed("z"))
@@ -181,7 +194,7 @@ def passphrases() -> Broken:
             good.replace(b"\n--- ", b"\n-> X25519 x\n\n--- ", 1),
         ),
         "age.header_mac": (good.replace(good[good.index(b"--- ") :][:47], b"--- " + MAC, 1),),
-        "age.payload": (good[:-1], good + b"\0"),
+        "age.payload": (ending_empty(), good[:-1], good + b"\0"),
         "age.truncated": (good[: good.index(b"--- ") + 48],),
         "age.no_identity": (encrypt(b"x", [READER.recipient()], fixed("r")),),
     }
