@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 import click
 
+from convenio.core.errors import RefusedError
 from convenio.store.durable import os_errors, sync_folder
 from convenio.words import N_
 
 DASH: Final = Path("-")
+MAX_STREAM_BYTES: Final = 4 << 30  # of what has no size of its own, and may have no end
 _PIECE: Final = 1 << 20
 _MEDIA: Final = {".md": "text/markdown", ".ndjson": "application/x-ndjson"}
 
@@ -86,22 +90,63 @@ def output(target: Path) -> Iterator[BinaryIO]:
 def input_file(source: Path) -> Iterator[BinaryIO]:
     """A regular file with the bytes of `source`, whose size is known; `-` is standard input.
 
-    Raises:  UnavailableError: file.io.
+    Raises:  UnavailableError: file.io, also a device that never ends · store.disk_full ·
+             RefusedError: blob.too_large, a stream of more than 4 GiB.
     """
     with os_errors(source):
-        opened = sys.stdin.buffer if source == DASH else source.open("rb")
+        opened = _opened(source)
+        try:
+            regular = source != DASH and stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
+            file = opened if regular and _is_readable(opened) else _copied(opened)
+        except BaseException:
+            _close(source, opened)
+            raise
     try:
-        if source != DASH and source.is_file():
-            yield opened
-            return
-        with tempfile.TemporaryFile() as whole:
-            for piece in iter(lambda: opened.read(_PIECE), b""):
-                whole.write(piece)
-            whole.seek(0)
-            yield cast(BinaryIO, whole)
+        yield file
     finally:
-        if source != DASH:
-            opened.close()
+        file.close()
+        _close(source, opened)
+
+
+def _opened(source: Path) -> BinaryIO:
+    if source == DASH:
+        if sys.stdin is None:  # whoever started us has closed it
+            raise OSError(errno.EBADF, "no standard input")
+        return sys.stdin.buffer
+    opened = source.open("rb")
+    if stat.S_ISCHR(os.fstat(opened.fileno()).st_mode) and not _may_end(opened):
+        opened.close()
+        raise OSError(errno.ENODEV, "a device")
+    return opened
+
+
+def _may_end(device: BinaryIO) -> bool:
+    return device.isatty() or os.path.samestat(os.fstat(device.fileno()), Path(os.devnull).stat())
+
+
+def _is_readable(file: BinaryIO) -> bool:
+    """True, or an OSError now: some files that can be opened cannot be read."""
+    os.pread(file.fileno(), 1, 0)
+    return True
+
+
+def _copied(opened: BinaryIO) -> BinaryIO:
+    size = 0
+    with ExitStack() as stack:
+        whole = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
+        for piece in iter(lambda: opened.read(_PIECE), b""):
+            size += len(piece)
+            if size > MAX_STREAM_BYTES:
+                raise RefusedError("blob.too_large", max_bytes=MAX_STREAM_BYTES)
+            whole.write(piece)
+        whole.seek(0)
+        stack.pop_all()
+    return whole
+
+
+def _close(source: Path, opened: BinaryIO) -> None:
+    if source != DASH:
+        opened.close()
 
 
 def media_of(name: str) -> str:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
 from convenio.cli.shell import Answer, Progress
-from convenio.core.errors import UnavailableError
+from convenio.core.errors import MalformedError, UnavailableError
 from convenio.node.control import ControlClient
 
 _BUSY_S: Final = 15.0  # how long another command may hold the node before we give up
@@ -51,6 +53,7 @@ class Link:
                  worked · node.running, another process holds it and does not
                  answer.
         """
+        _require_text(args)
         while self._opened is None:
             try:
                 client = ControlClient(self.directory, patience_s)
@@ -119,6 +122,18 @@ class _OpenedNode:
 
     def close(self) -> None:
         self._node.stop()
+
+
+def _require_text(args: dict[str, Any]) -> None:
+    """What was typed in bytes that are no text cannot be told to a node.
+
+    Raises:  MalformedError: command.argument.
+    """
+    for key, value in args.items():
+        try:
+            orjson.dumps(value)
+        except TypeError as error:
+            raise MalformedError("command.argument", argument=key) from error
 
 
 def _unseen(_done: int, _total: int) -> None:

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import click
-import orjson
 
 from convenio import __version__
 from convenio.cli import exits
 from convenio.cli.command import Group
-from convenio.cli.shell import Shell, printable
+from convenio.cli.shell import Shell, json_line, printable
 from convenio.core.errors import ConvenioError
 from convenio.words import N_, Words, click_words
 
@@ -164,4 +163,4 @@ def _broke(shell: Shell, error: Exception) -> int:
 
 def _json_error(kind: str, code: str, parameters: dict[str, Any]) -> None:
     error = {"kind": kind, "code": code, "parameters": parameters}
-    click.echo(orjson.dumps({"error": error}, option=orjson.OPT_SORT_KEYS))
+    click.echo(json_line({"error": error}))

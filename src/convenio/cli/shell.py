@@ -45,7 +45,7 @@ class Shell:
     def answer(self, value: Answer, render: Callable[[], None]) -> None:
         """The command's result: as JSON, or as `render` prints it for a person."""
         if self.as_json:
-            click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+            click.echo(json_line(value))
         else:
             render()
 
@@ -184,6 +184,22 @@ class _Bar:
 def now() -> int:
     """Seconds UTC by this machine, for commands that need no node."""
     return int(time.time())  # noqa: TID251 - the other clock, in wiring, brings a whole node along
+
+
+def json_line(value: Any) -> bytes:
+    """`value` as JSON. The name of a file may be no text; then what is none in it shows as "?"."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return orjson.dumps(_as_text(value), option=orjson.OPT_SORT_KEYS)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(item) for key, item in value.items()}
+    return [_as_text(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def printable(text: str) -> str:

@@ -13,6 +13,7 @@ from convenio.node.commands.args import (
     MAX_PAGE,
     Args,
     Command,
+    flag_of,
     found_record,
     number_of,
     opened,
@@ -57,7 +58,7 @@ def _log(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answ
     channel = node.registry.channel(text_of(args, "channel"))
     limit = number_of(args, "limit", 50, MAX_PAGE)
     before = _page_mark(channel, text_of(args, "before", ""))
-    automatic = bool(args.get("automatic", False))
+    automatic = flag_of(args, "automatic")
     rows = node.records.latest(channel.ch, limit + 1, before, automatic=automatic)
     following = _mark(rows[limit - 1]) if len(rows) > limit > 0 else ""
     shown = [record_json(node, node.records.at_row(row)) for row in rows[:limit]]
