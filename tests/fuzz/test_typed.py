@@ -253,7 +253,7 @@ def words_of(path: tuple[str, ...], command: click.Command, chance: Chance) -> l
     for _ in range(chance.below(3)):
         at = chance.below(len(words) + 1)
         words[at : at + chance.below(2)] = [chance.of(ODD)] * chance.below(2)
-    return [*path, *words, *(["--no-such-option"] if path in HEAVY else [])]
+    return [*path, *(["--no-such-option"] if path in HEAVY else []), *words]
 
 
 @pytest.mark.parametrize("path", TREE, ids=" ".join)
