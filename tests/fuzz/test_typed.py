@@ -168,13 +168,12 @@ ODD: Final = (
         "~",
         ".",
         "..",
-        "/",
         "../..",
         "mx",
         "folder",
     ),
     *("text", "binary", "empty", "link", "loop", "nothing", "folder/x", "text/x", "mx/node.sock"),
-    *("/dev/null", "/dev/full", "/proc/self/mem", "/proc/1/environ", "x" * 300, "x" * 5000),
+    *("x" * 300, "x" * 5000),
     *("0", "-1", "1", "00", "1e9", "NaN", "inf", "1.5", "1_0", "١", "9" * 40, "2147483648", "true"),
     *(
         "é",
@@ -228,7 +227,13 @@ ODD: Final = (
 )
 
 
+DEVICES: Final = ("/dev/null", "/dev/full", "/proc/self/mem", "/proc/1/environ")  # to be read
+OUTPUTS: Final = ("out", "-", "folder", "nothing/out", "text/out", "link", "x" * 300, "\udcff", "")
+
+
 def value_of(param: click.Parameter, chance: Chance) -> str:
+    if param.name == "target":  # nowhere but here
+        return chance.of(OUTPUTS)
     likely = LIKELY.get(param.name or "", ())
     if isinstance(param.type, click.Choice):
         likely = tuple(map(str, param.type.choices))
@@ -250,6 +255,9 @@ def words_of(path: tuple[str, ...], command: click.Command, chance: Chance) -> l
             option = chance.of(param.opts)
             flag = isinstance(param, click.Option) and param.is_flag
             words += [option] if flag else [option, value_of(param, chance)]
+    paths = [i for i, word in enumerate(words) if word in ("text", "binary", "empty", "record")]
+    if paths and not {"-o", "--output"} & {*words} and not chance.below(4):
+        words[chance.of(paths)] = chance.of(DEVICES)
     for _ in range(chance.below(3)):
         at = chance.below(len(words) + 1)
         words[at : at + chance.below(2)] = [chance.of(ODD)] * chance.below(2)

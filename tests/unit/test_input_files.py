@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import socket
+import stat
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from convenio.cli import files
@@ -49,4 +52,41 @@ def test_without_a_standard_input_there_is_none_to_read(monkeypatch: pytest.Monk
     """Closed by who started the command: Python has no object for it then."""
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(UnavailableError, match=r"file\.io"), input_file(DASH):
+        pass
+
+
+def test_what_is_no_file_is_written_into_and_stays_what_it_is(tmp_path: Path) -> None:
+    """`-o` of root at a device would have put a file in its place, and at a node's socket too."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with files.output(pipe) as file:
+            file.write(b"whole")
+        assert os.read(reader, 100) == b"whole"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_socket_is_not_replaced(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(tmp_path / "node.sock"))
+        with (
+            pytest.raises(UnavailableError, match=r"file\.io"),
+            files.output(tmp_path / "node.sock") as file,
+        ):
+            file.write(b"whole")
+    assert stat.S_ISSOCK((tmp_path / "node.sock").stat().st_mode)
+
+
+@pytest.mark.parametrize("typed", ["", ".", "/"])
+def test_no_name_is_no_file_to_write(typed: str) -> None:
+    with pytest.raises(click.BadParameter):
+        files.OUTPUT.convert(typed, None, None)
+
+
+def test_a_name_that_is_too_long_is_said_to_be_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match=r"file\.io"), files.output(tmp_path / ("x" * 300)):
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mimetypes
 import os
+import shutil
 import stat
 import sys
 import tempfile
@@ -33,6 +34,8 @@ class _OutputPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         target = cast(Path, super().convert(value, param, ctx))
+        if not target.name:  # nothing was typed
+            click.Path(exists=True).convert("", param, ctx)
         if target != DASH and not target.parent.is_dir():
             click.Path(exists=True).convert(str(target.parent), param, ctx)
         return target
@@ -59,16 +62,17 @@ def to_file(help_: str, *, required: bool = True) -> Callable[[Function], Functi
 def output(target: Path) -> Iterator[BinaryIO]:
     """A file to write into; when the block ends well `target` holds it durably, or stdout has it.
 
-    If the block raises, `target` is as it was.
+    If the block raises, `target` is as it was. What is there and is no file (a pipe, a device) is
+    given the bytes and never replaced.
     Raises:  UnavailableError: store.disk_full · file.io.
     """
-    if target == DASH:
+    with os_errors(target):
+        stream = target == DASH or (target.exists() and not target.is_file())
+    if stream:
         with tempfile.TemporaryFile() as whole:
             yield cast(BinaryIO, whole)
             whole.seek(0)
-            for piece in iter(lambda: whole.read(_PIECE), b""):
-                sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+            _give(cast(BinaryIO, whole), target)
         return
     with os_errors(target):
         handle, name = tempfile.mkstemp(prefix=".tmp-", dir=target.parent)
@@ -84,6 +88,15 @@ def output(target: Path) -> Iterator[BinaryIO]:
             sync_folder(target.parent)
     finally:
         made.unlink(missing_ok=True)
+
+
+def _give(whole: BinaryIO, target: Path) -> None:
+    if target == DASH:
+        shutil.copyfileobj(whole, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    with os_errors(target), target.open("wb") as stream:
+        shutil.copyfileobj(whole, stream)
 
 
 @contextmanager
