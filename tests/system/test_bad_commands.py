@@ -111,25 +111,34 @@ REFUSED: Final = {
     ),
     "a demo over something else": (("demo", "--once", "--dir", "mx"), 7, "init.exists"),
     "rubbish to verify": (("verify", "text"), 6, "verify.kind"),
-    "nothing to verify": (("verify", "nothing.zip"), 5, "verify.unreadable"),
     "trust in five digits": (("verify", "us.card", "--trust", "12345"), 6, "trust.fingerprint"),
     "trust in groups of digits that are too few": (
         ("verify", "us.card", "--trust", "12345", "67890"),
         6,
         "trust.fingerprint",
     ),
-    "a receipt that came without its record": (
-        ("verify", "lone.tlog-proof"),
-        4,
-        "verify.no_record",
+    "trust in a file of something else": (
+        ("verify", "us.card", "--trust", "text"),
+        6,
+        "verify.trust",
     ),
-    "trust in rubbish": (("verify", "us.card", "--trust", "because"), 6, "verify.trust"),
 }
 MISUSED: Final = {
     "no such command": ("shout", "mx"),
     "no such option": ("say", "mx", "--loud"),
     "no person": ("say", "mx", "--channel", CHANNEL),
     "a file that is not there": (*SAY[:-1], "nothing", *TO),
+    "an attachment that is not there": (*SAY, "--attach", "nothing", *TO),
+    "a batch that is not there": (*BATCH, "--batch", "nothing"),
+    "a card that is not there": (
+        *("channel", "propose", "mx", "--name", "other", "--card", "nothing", "-o", "x"),
+    ),
+    "a charter that is not there": ("channel", "accept", "mx", "nothing"),
+    "a passphrase that is not there": ("status", "mx", "--passphrase-file", "nothing"),
+    "a file to verify that is not there": ("verify", "nothing.zip"),
+    "trust that is not there": ("verify", "us.card", "--trust", "nothing.charter"),
+    "a charter to verify with that is not there": ("verify", "us.card", "--charter", "nothing"),
+    "a record to verify with that is not there": ("verify", "us.card", "--record", "nothing"),
     "a folder that is not there": ("card", "mx", "-o", "nowhere/mx.card"),
     "an id that is none": (*SAY, *TO, "--id", "short"),
     "a time that is none": (*SAY, *TO, "--due-in", "soon"),
@@ -155,7 +164,6 @@ MISUSED: Final = {
 def do(running: Two) -> Commands:
     commands = running.do
     (commands.folder / "text").write_bytes(b"\xff not a note")
-    (commands.folder / "lone.tlog-proof").write_text("c2sp.org/tlog-proof@v1\n")
     (commands.folder / "broken.ndjson").write_text('{"text":"good"}\n{"text":\n')
     with (commands.folder / "huge").open("wb") as huge:
         huge.truncate((4 << 30) + 1)

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from convenio.cli.shell import Shell
 from convenio.cli.showing import short
 from convenio.node.verify import Finding, Grade, Outcome, Report
 from convenio.node.verify.report import BodyFact, DeskFact, HeldFact, LogFact, Statement
+from convenio.words import N_
 from convenio.words.names import kind_of
-from convenio.words.verdicts import CHECKS, in_language, reason, subject, verdict
+from convenio.words.verdicts import CHECKS, in_language, needed, reason, subject, verdict
+
+_CHARTER_FILE: Final = N_(
+    "Add it with --charter FILE. A party writes it with “convenio channel show DIR CHANNEL -o FILE”."
+)
+# By what is missing: how it is given here.
+_HOW: Final = {
+    "verify.no_authors": N_(
+        "Give it with --trust FILE. A party writes it with “convenio channel show DIR CHANNEL -o "
+        "FILE”."
+    ),
+    "verify.no_charter": _CHARTER_FILE,
+    "verify.no_keys": _CHARTER_FILE,
+    "verify.no_record": N_("Put it beside the receipt, or name it with --record FILE."),
+}
 
 
 def render(shell: Shell, report: Report) -> None:
@@ -41,12 +58,8 @@ def _verdict(shell: Shell, report: Report) -> None:
     if report.grade is Grade.CONSISTENT:
         shell.line(shell.text("Give the fingerprint with --trust."))
     elif report.grade is Grade.UNDECIDED:
-        shell.line(
-            shell.text(
-                "Add the charter with --charter FILE. A party writes it with “convenio channel "
-                "show DIR CHANNEL -o FILE”."
-            )
-        )
+        for missing, sentence in needed(report):
+            shell.line(f"{shell.text(sentence)} {shell.text(_HOW[missing])}")
 
 
 def _statement(shell: Shell, said: Statement) -> None:

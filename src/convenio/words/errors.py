@@ -429,6 +429,10 @@ HAPPENED: Final[dict[str, str]] = {
     "verify.kind": "{file} is nothing that can be checked: not a proof, a bundle or a log.",
     "verify.log_line": "The checkpoint of {origin} lacks a signature of its own log.",
     "verify.missing": "The file {file} is missing.",
+    "verify.no_authors": (
+        "A trust file vouches for logs and for who countersigns them, not for authors: that these "
+        "bytes are in the log is shown, not who said them."
+    ),
     "verify.no_charter": "There is no charter here, so nobody says whose keys these are.",
     "verify.no_keys": "The keys of the log that this is about are not here.",
     "verify.no_receipt": "Nobody has countersigned this.",
@@ -727,8 +731,12 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was sent and nothing changed. Write party and desk as in us:liaison.": (
         "trust.no_desk",
     ),
-    "Nothing was concluded. Put the file “.record” that came with it beside it, or name it with "
-    "“--record”. A bundle holds both.": ("verify.no_record",),
+    "Nothing was concluded. Ask for the file “.record” that came with it. A bundle holds both.": (
+        "verify.no_record",
+    ),
+    "Nothing was concluded about them. The charter of the channel names the authors' keys.": (
+        "verify.no_authors",
+    ),
     "Nothing was concluded. Give the charter's fingerprint or a trust file with “--trust”.": (
         "verify.no_charter",
         "verify.trust",
