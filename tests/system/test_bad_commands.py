@@ -23,6 +23,9 @@ NAMED: Final = ("--as", "ana", "--channel", CHANNEL)
 BATCH: Final = ("say", "mx", *NAMED, "--open")
 ID: Final = "00112233445566778899aabbccddeeff"
 
+PROPOSE: Final = ("channel", "propose", "mx", "-o", "x", "--name")
+FRANCE: Final = ("init", "fr", "--party", "fr", "--name", "France", "--url", "http://127.0.0.1:1")
+
 REFUSED: Final = {
     "a channel nobody has": (("log", "mx", "--as", "ana", "--channel", "x"), 4, "channel.unknown"),
     "a record nobody has": (("open", "mx", "deadbeef", *NAMED), 4, "record.unknown"),
@@ -102,12 +105,38 @@ REFUSED: Final = {
     ),
     "a charter that is rubbish": (("channel", "accept", "mx", "text"), 6, "note.not_text"),
     "a card for a charter": (("channel", "accept", "mx", "us.card"), 6, "trust.kind"),
+    "the own card in a charter": (
+        (*PROPOSE, "other", "--card", "us.card", "--card", "mx/card.note"),
+        4,
+        "channel.own_card",
+    ),
+    "a card twice": (
+        (*PROPOSE, "other", "--card", "us.card", "--card", "us.card"),
+        4,
+        "channel.card_twice",
+    ),
+    "a channel that is there": (
+        (*PROPOSE, CHANNEL, "--card", "us.card", "--root-passphrase-file", "letter"),
+        7,
+        "channel.name_taken",
+    ),
+    "a person at a desk nobody has": (
+        ("people", "add", "mx", "eve", "--role", "clerk", "--desk", "attic"),
+        4,
+        "trust.unknown_desk",
+    ),
     "a second node process": (("serve", "mx"), 5, "node.running"),
     "a directory without a node": (("status", "nowhere"), 2, "config.no_node"),
     "a node over a node": (
         ("init", "mx", "--party", "mx", "--name", "Mexico", "--url", "http://127.0.0.1:1"),
         7,
         "init.exists",
+    ),
+    "a passphrase of one letter": ((*FRANCE, "--passphrase-file", "letter"), 4, "passphrase.short"),
+    "a root passphrase of one letter": (
+        (*FRANCE, "--root-passphrase-file", "letter"),
+        4,
+        "passphrase.short",
     ),
     "a demo over something else": (("demo", "--once", "--dir", "mx"), 7, "init.exists"),
     "rubbish to verify": (("verify", "text"), 6, "verify.kind"),
@@ -164,6 +193,7 @@ MISUSED: Final = {
 def do(running: Two) -> Commands:
     commands = running.do
     (commands.folder / "text").write_bytes(b"\xff not a note")
+    (commands.folder / "letter").write_text("x\n")
     (commands.folder / "broken.ndjson").write_text('{"text":"good"}\n{"text":\n')
     with (commands.folder / "huge").open("wb") as huge:
         huge.truncate((4 << 30) + 1)
@@ -229,6 +259,10 @@ def test_a_file_that_cannot_be_written_is_named(do: Commands) -> None:
     assert ran.code == 5
     assert "The file taken.record could not be read or written." in ran.err
     assert "[file.io]" in ran.err
+
+
+def test_nothing_was_made_by_what_was_refused(do: Commands) -> None:
+    assert [path for path in do.folder.iterdir() if path.name in ("fr", ".fr.new")] == []
 
 
 def test_nothing_was_said_by_what_was_refused(do: Commands) -> None:

@@ -132,16 +132,21 @@ def test_passphrases_are_typed_twice_and_unseen(tmp_path: Path) -> None:
         start_new_session=True,
     )
     os.close(theirs)
-    first, second, again = "working keys: ", "root keys, another one: ", "The same again: "
-    typed = [(first, "one"), (again, "other"), (first, "secret"), (again, "secret")]
-    seen = answer_prompts(ours, [*typed, (second, "rooted"), (again, "rooted")])
+    first, second, again = (
+        "15 characters or more): ",
+        "root keys, another one: ",
+        "The same again: ",
+    )
+    secret, rooted = "a secret of some length", "another of some length"
+    typed = [(first, "one of some length"), (again, "other"), (first, secret), (again, secret)]
+    seen = answer_prompts(ours, [*typed, (second, rooted), (again, rooted)])
     with process:
         out = process.communicate(timeout=PATIENCE_S)[0].decode()
     assert process.returncode == 0
     assert "The node of Mexico is in mx." in out
     assert "secret" not in seen
     assert "do not match" in seen
-    (tmp_path / "typed").write_text("secret\n")
+    (tmp_path / "typed").write_text(f"{secret}\n")
     files = {"CONVENIO_PASSPHRASE_FILE": str(tmp_path / "typed")}
     assert Commands(tmp_path, files).json("channel", "list", "mx") == {"channels": []}
 

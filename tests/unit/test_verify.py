@@ -23,7 +23,6 @@ from convenio.core.bundle import policy_for
 from convenio.core.errors import (
     MalformedError,
     QuorumError,
-    RefusedError,
     UnavailableError,
 )
 from convenio.core.note import Ed25519Signer, Note

@@ -13,7 +13,8 @@ from convenio.words.names import kind_of
 from convenio.words.verdicts import CHECKS, in_language, needed, reason, subject, verdict
 
 _CHARTER_FILE: Final = N_(
-    "Add it with --charter FILE. A party writes it with “convenio channel show DIR CHANNEL -o FILE”."
+    "Add it with --charter FILE. A party writes it with “convenio channel show DIR CHANNEL -o "
+    "FILE”."
 )
 # By what is missing: how it is given here.
 _HOW: Final = {

@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -113,7 +112,6 @@ def propose(
             param_hint="--name",
         )
     title = title or name
-    link.ready()  # asks for the node's passphrase first, as every other command
     args = {
         "as": person,
         "name": name,
@@ -123,9 +121,8 @@ def propose(
         "purpose": purpose,
         "cards": len(cards),
         "other_roots": list(other_roots),
-        "root_passphrase": _root_phrase(shell, root_passphrase_file),
     }
-    answer = _with_files(shell, link, "channel.propose", args, [*cards, *_roots(link, root)])
+    answer = _signed(shell, link, "channel.propose", args, cards, (root, root_passphrase_file))
     _give(shell, link, answer, target)
 
 
@@ -156,14 +153,9 @@ def accept(
     root_passphrase_file: Path | None,
     person: str,
 ) -> None:
-    args: dict[str, Any] = {"as": person, "root_passphrase": "", "other_roots": list(other_roots)}
-    try:
-        answer = _with_files(shell, link, "channel.accept", args, [charter])
-    except QuorumError as error:
-        if error.code != "channel.roots":
-            raise
-        args["root_passphrase"] = _root_phrase(shell, root_passphrase_file)
-        answer = _with_files(shell, link, "channel.accept", args, [charter, *_roots(link, root)])
+    args: Answer = {"as": person, "other_roots": list(other_roots)}
+    keys = (root, root_passphrase_file)
+    answer = _signed(shell, link, "channel.accept", args, (charter,), keys)
     _give(shell, link, answer, target)
 
 
@@ -179,12 +171,23 @@ def accept(
 @on_node
 @click.argument("channel", metavar=N_("CHANNEL"))
 @click.argument("fingerprint", metavar=N_("FINGERPRINT"), nargs=-1)
+@_other_roots
 @acting_keeper
 def confirm(
-    shell: Shell, link: Link, channel: str, fingerprint: tuple[str, ...], person: str
+    shell: Shell,
+    link: Link,
+    channel: str,
+    fingerprint: tuple[str, ...],
+    other_roots: tuple[str, ...],
+    person: str,
 ) -> None:
     typed = " ".join(fingerprint) or _ask_fingerprint(shell)
-    args = {"as": person, "channel": channel, "fingerprint": typed}
+    args = {
+        "as": person,
+        "channel": channel,
+        "fingerprint": typed,
+        "other_roots": list(other_roots),
+    }
     answer = link.call("channel.confirm", args)
     shell.answer(answer, lambda: shell.line(_confirmed(shell, answer["name"])))
 
@@ -287,6 +290,29 @@ for each in (propose, accept, confirm, show, list_, route, unroute):
 def _roots(link: Link, given: tuple[Path, ...]) -> list[Path]:
     """The root keys given, else those that still lie in the node's directory."""
     return list(given) or sorted((link.directory / ROOTS).glob("*.age"))
+
+
+def _signed(
+    shell: Shell,
+    link: Link,
+    do: str,
+    args: Answer,
+    given: Sequence[Path],
+    keys: tuple[Sequence[Path], Path | None],
+) -> Answer:
+    """What the node answers, our root keys having signed if they must.
+
+    It is asked without them first: what it refuses, it refuses before anybody is asked for their
+    passphrase.  keys: the files that were named, and that of the passphrase.
+    """
+    root, file = keys
+    try:
+        return _with_files(shell, link, do, args, given)
+    except QuorumError as error:
+        if error.code != "channel.roots":
+            raise
+    signing = {**args, "root_passphrase": _root_phrase(shell, file)}
+    return _with_files(shell, link, do, signing, [*given, *_roots(link, root)])
 
 
 def _root_phrase(shell: Shell, file: Path | None) -> str:

@@ -15,7 +15,15 @@ from convenio.cli.phrases import new_passphrase
 from convenio.cli.shell import Shell
 from convenio.core.errors import MalformedError
 from convenio.core.trust import Card, Text, is_party
-from convenio.node.setup import CARD, ROOTS, Setup, make_node, require_room
+from convenio.node.setup import (
+    CARD,
+    MIN_PASSPHRASE,
+    ROOTS,
+    Setup,
+    make_node,
+    require_long,
+    require_room,
+)
 from convenio.node.wiring import system_clock, system_random
 from convenio.words import N_
 from convenio.words.errors import sentences
@@ -123,14 +131,19 @@ def command(
     phrase = new_passphrase(
         shell,
         passphrase_file,
-        shell.text("Passphrase for the node's working keys"),
+        shell.text(
+            "Passphrase for the node's working keys ({least} characters or more)",
+            least=MIN_PASSPHRASE,
+        ),
         PASSPHRASE_FILE,
+        require_long,
     )
     root_phrase = new_passphrase(
         shell,
         root_passphrase_file,
         shell.text("Passphrase for the root keys, another one"),
         "--root-passphrase-file",
+        require_long,
     )
     if phrase == root_phrase and root_passphrase_file is None:
         raise click.UsageError(

@@ -84,10 +84,11 @@ def _routes(node: Node, channel: Channel) -> dict[str, str]:
 
 
 def _propose(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
-    """Files: the other members' cards, then our root keys, `cards` says how many cards."""
+    """Files: the other members' cards, then our root keys (none if it is only asked whether all
+    else is well), `cards` says how many cards."""
     cards = number_of(args, "cards", 1, 15)
     contents = _contents(files)
-    phrase = text_of(args, "root_passphrase")
+    phrase = text_of(args, "root_passphrase", "")
     signed = node.channels.propose(
         text_of(args, "as"),
         name=text_of(args, "name"),
@@ -133,7 +134,10 @@ def _confirm(node: Node, args: Args, _files: list[int], _progress: Progress) -> 
     return channel_json(
         node,
         node.channels.confirm(
-            text_of(args, "as"), text_of(args, "channel"), text_of(args, "fingerprint")
+            text_of(args, "as"),
+            text_of(args, "channel"),
+            text_of(args, "fingerprint"),
+            texts_of(args, "other_roots"),
         ),
     )
 
