@@ -36,6 +36,7 @@ def send(
     browser: Any,
     given: bytes | None,
     trust: str = "",
+    *,
     trusted: bytes = b"",
     record: bytes = b"",
     name: str = "b.zip",

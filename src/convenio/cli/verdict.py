@@ -12,18 +12,20 @@ from convenio.words import N_
 from convenio.words.names import kind_of
 from convenio.words.verdicts import CHECKS, in_language, needed, reason, subject, verdict
 
-_CHARTER_FILE: Final = N_(
-    "Add it with --charter FILE. A party writes it with “convenio channel show DIR CHANNEL -o "
-    "FILE”."
-)
 # By what is missing: how it is given here.
 _HOW: Final = {
     "verify.no_authors": N_(
         "Give it with --trust FILE. A party writes it with “convenio channel show DIR CHANNEL -o "
         "FILE”."
     ),
-    "verify.no_charter": _CHARTER_FILE,
-    "verify.no_keys": _CHARTER_FILE,
+    "verify.no_charter": N_(
+        "Add it with --charter FILE. A party writes it with “convenio channel show DIR CHANNEL -o "
+        "FILE”."
+    ),
+    "verify.no_keys": N_(
+        "Add it with --charter FILE. A party writes it with “convenio channel show DIR CHANNEL -o "
+        "FILE”."
+    ),
     "verify.no_record": N_("Put it beside the receipt, or name it with --record FILE."),
 }
 

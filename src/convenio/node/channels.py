@@ -80,8 +80,9 @@ class Channels:
         other_roots: parties that have told a person here, by voice, of their new root keys.
         Raises:  RefusedError: decide.* · channel.own_card · channel.card_twice ·
                  channel.other_roots, a confirmed channel has others for one of the parties ·
-                 channel.foreign_root · MalformedError: trust.* · ConflictError: channel.name_taken; and if all that is
-                 well QuorumError: channel.roots, too few root keys of ours.
+                 channel.foreign_root · MalformedError: trust.* · ConflictError:
+                 channel.name_taken; and if all that is well QuorumError: channel.roots, too few
+                 root keys of ours.
         """
         self._require_keeper(by)
         self._require_free(name)

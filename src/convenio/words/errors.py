@@ -740,12 +740,6 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was sent and nothing changed. Write party and desk as in us:liaison.": (
         "trust.no_desk",
     ),
-    "Nothing was concluded. Ask for the file “.record” that came with it. A bundle holds both.": (
-        "verify.no_record",
-    ),
-    "Nothing was concluded about them. The charter of the channel names the authors' keys.": (
-        "verify.no_authors",
-    ),
     "Nothing was concluded. Give the charter's fingerprint or a trust file with “--trust”.": (
         "verify.no_charter",
         "verify.trust",

@@ -21,12 +21,10 @@ from convenio.words import N_
 from convenio.words.language import visible
 
 MAX_TRUST_BYTES: Final = 1 << 20
-# Not that of `options`, which brings the way to a node along.
 # Letters and signs that no fingerprint and no hash has, so that a path is meant.
-_OF_A_PATH: Final = frozenset(string.printable) - frozenset(
-    string.hexdigits + string.whitespace + "-"
-)
+_OF_A_PATH: Final = set(string.printable) - set(string.hexdigits + string.whitespace + "-")
 _THERE: Final = click.Path(exists=True)
+# Not that of `options`, which brings the way to a node along.
 EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
