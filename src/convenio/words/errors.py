@@ -133,6 +133,12 @@ HAPPENED: Final[dict[str, str]] = {
     ),
     "command.argument": "The argument {argument} of the command is missing or not allowed.",
     "command.unknown": "The node does not know the command {command}.",
+    "compare.nothing": "There is no signed checkpoint in it to compare.",
+    "compare.own_ahead": (
+        "This node's own log was signed at {size} entries, and this node holds {ours}: it has lost "
+        "some."
+    ),
+    "compare.unknown_log": "No channel of this node has the log {origin}.",
     "config.bad_value": "The setting {key} is missing or has a value that is not allowed.",
     "config.no_node": "There is no node in {directory}.",
     "config.toml": "The settings file is not valid TOML.",
@@ -578,7 +584,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "feed.no_cosignature",
     ),
     "Sign nothing more with this node. Its data are older than what it has said; "
-    "see how to restore a node.": ("feed.partner_ahead",),
+    "see how to restore a node.": ("compare.own_ahead", "feed.partner_ahead"),
     "It is kept and countersigned as received, but it changes nothing. Its author "
     "can say it again, properly.": (
         "fold.again",
@@ -732,7 +738,10 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was written. Use the version that made it, or upgrade as the manual says.": (
         "store.version",
     ),
+    "Nothing was concluded and nothing changed here. “convenio verify” checks it under its own "
+    "charter.": ("compare.unknown_log",),
     "Nothing was concluded. Check what was named.": (
+        "compare.nothing",
         "verify.address",
         "verify.kind",
         "verify.unreadable",

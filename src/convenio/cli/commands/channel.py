@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import click
 
+from convenio.cli import exits
 from convenio.cli.command import Group, examples
 from convenio.cli.command import command as declare
 from convenio.cli.files import DASH, input_file, output, to_file
@@ -280,7 +282,32 @@ def unroute(shell: Shell, link: Link, channel: str, party: str, person: str) -> 
     shell.answer(answer, lambda: shell.line(done))
 
 
-for each in (propose, accept, confirm, show, list_, route, unroute):
+@declare(
+    "compare",
+    help=N_(
+        "Hand the node a checkpoint or a proof that was found elsewhere: a signed checkpoint that "
+        "somebody published, a receipt, a bundle, or the proof that a party has signed two "
+        "histories. It is held against the log of that party here, as if the node had met it "
+        "itself. If it is of another history, the proof is kept and the channel is frozen."
+    ),
+    example=[
+        "convenio channel compare mx us.checkpoint",
+        "convenio channel compare mx notice.zip",
+    ],
+)
+@on_node
+@click.argument("file", metavar=N_("FILE"), type=EXISTING)
+@acting_keeper
+def compare(shell: Shell, link: Link, file: Path, person: str) -> int:
+    with input_file(file) as given, shell.waiting(shell.text("Comparing")):
+        answer = link.call("channel.compare", {"as": person}, [given.fileno()])
+    lines = [_compared(shell, each) for each in answer["compared"]]
+    shell.answer(answer, lambda: shell.line("\n".join(lines)))
+    split = any(each["found"] == "split" for each in answer["compared"])
+    return exits.NOT_VERIFIED if split else exits.HOLDS
+
+
+for each in (propose, accept, confirm, show, list_, route, unroute, compare):
     command.add_command(each)
 
 
@@ -290,6 +317,34 @@ for each in (propose, accept, confirm, show, list_, route, unroute):
 def _roots(link: Link, given: tuple[Path, ...]) -> list[Path]:
     """The root keys given, else those that still lie in the node's directory."""
     return list(given) or sorted((link.directory / ROOTS).glob("*.age"))
+
+
+# By what was found of a checkpoint that came from outside.
+_COMPARED: Final = {
+    "same": N_(
+        "{channel}: the checkpoint of {party} at {size} entries is of the history that is here."
+    ),
+    "ahead": N_(
+        "{channel}: the checkpoint of {party} at {size} entries is ahead of the {held} that are "
+        "here. It is kept, and judged when they have come; “status” shows an alarm if it is of "
+        "another history."
+    ),
+    "crowded": N_(
+        "{channel}: the checkpoint of {party} at {size} entries is far ahead of the {held} that "
+        "are here, and as many nearer ones as can be are kept already. It is not kept: give it "
+        "again later."
+    ),
+    "split": N_(
+        "{channel}: ALARM: {party} has signed two histories. The proof is kept, and the channel is "
+        "frozen: what comes now is kept and countersigned, and changes nothing. Call the other "
+        "members by voice."
+    ),
+}
+
+
+def _compared(shell: Shell, each: Answer) -> str:
+    shown = {**each, "size": f"{each['size']:,}", "held": f"{each['held']:,}"}
+    return shell.text(_COMPARED[each["found"]], **shown)
 
 
 def _signed(
