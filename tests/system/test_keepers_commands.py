@@ -29,7 +29,7 @@ def do(stopped: Two) -> Commands:
 
 def checkpoint_of(do: Commands, directory: str, party: str) -> Path:
     (log,) = [log for log in do.json("export", directory)["logs"] if log["party"] == party]
-    return do.folder / log["folder"] / "checkpoint"
+    return do.folder / str(log["folder"]) / "checkpoint"
 
 
 def test_a_checkpoint_of_the_same_history_is_said_to_be_so(do: Commands) -> None:

@@ -15,7 +15,15 @@ from convenio.cli.command import Group, examples
 from convenio.cli.command import command as declare
 from convenio.cli.files import DASH, input_file, output, to_file
 from convenio.cli.link import Link
-from convenio.cli.options import EXISTING, acting_keeper, looking, on_node, root_keys
+from convenio.cli.options import (
+    EXISTING,
+    ROOT_PASSPHRASE_FILE,
+    Function,
+    acting_keeper,
+    looking,
+    on_node,
+    root_keys,
+)
 from convenio.cli.phrases import passphrase
 from convenio.cli.shell import Answer, Shell
 from convenio.core.errors import QuorumError
@@ -23,7 +31,6 @@ from convenio.core.trust import is_channel_name
 from convenio.node.setup import ROOTS
 from convenio.words import N_
 
-ROOT_PASSPHRASE = "--root-passphrase-file"  # noqa: S105 - the name of an option
 _CARDS = N_("The card of another member. Can be given several times.")
 _CHARTER_OUT = N_("Write the charter there, to be given to the others; - is standard output.")
 
@@ -37,6 +44,14 @@ _other_roots = click.option(
         "that is confirmed here. Can be given several times."
     ),
 )
+
+
+_member = click.argument("party", metavar=N_("PARTY"))
+
+
+def _on_channel(function: Function) -> Function:
+    """`on_node`, and CHANNEL as `channel`."""
+    return on_node(click.argument("channel", metavar=N_("CHANNEL"))(function))
 
 
 @click.group(
@@ -170,8 +185,7 @@ def accept(
     ),
     example="convenio channel confirm mx framework 12345 67890 …",
 )
-@on_node
-@click.argument("channel", metavar=N_("CHANNEL"))
+@_on_channel
 @click.argument("fingerprint", metavar=N_("FINGERPRINT"), nargs=-1)
 @_other_roots
 @acting_keeper
@@ -202,8 +216,7 @@ def confirm(
         "convenio channel show mx framework -o framework.charter",
     ],
 )
-@on_node
-@click.argument("channel", metavar=N_("CHANNEL"))
+@_on_channel
 @to_file(_CHARTER_OUT, required=False)
 @looking
 def show(shell: Shell, link: Link, channel: str, target: Path | None, person: str) -> None:
@@ -253,9 +266,8 @@ def list_(shell: Shell, link: Link, person: str) -> None:
     ),
     example="convenio channel route mx framework us http://127.0.0.1:9000",
 )
-@on_node
-@click.argument("channel", metavar=N_("CHANNEL"))
-@click.argument("party", metavar=N_("PARTY"))
+@_on_channel
+@_member
 @click.argument("url", metavar="URL")
 @acting_keeper
 def route(shell: Shell, link: Link, channel: str, party: str, url: str, person: str) -> None:
@@ -270,9 +282,8 @@ def route(shell: Shell, link: Link, channel: str, party: str, url: str, person: 
     help=N_("Reach a member where its card says again, in place of another address."),
     example="convenio channel unroute mx framework us",
 )
-@on_node
-@click.argument("channel", metavar=N_("CHANNEL"))
-@click.argument("party", metavar=N_("PARTY"))
+@_on_channel
+@_member
 @acting_keeper
 def unroute(shell: Shell, link: Link, channel: str, party: str, person: str) -> None:
     args = {"as": person, "channel": channel, "party": party}
@@ -314,7 +325,7 @@ for each in (propose, accept, confirm, show, list_, route, unroute, compare):
 # --- helpers -------------------------------------------------------------------------------------
 
 
-def _roots(link: Link, given: tuple[Path, ...]) -> list[Path]:
+def _roots(link: Link, given: Sequence[Path]) -> list[Path]:
     """The root keys given, else those that still lie in the node's directory."""
     return list(given) or sorted((link.directory / ROOTS).glob("*.age"))
 
@@ -371,7 +382,7 @@ def _signed(
 
 
 def _root_phrase(shell: Shell, file: Path | None) -> str:
-    return passphrase(shell, file, shell.text("Passphrase of the root keys"), ROOT_PASSPHRASE)
+    return passphrase(shell, file, shell.text("Passphrase of the root keys"), ROOT_PASSPHRASE_FILE)
 
 
 def _with_files(shell: Shell, link: Link, do: str, args: Answer, paths: Sequence[Path]) -> Answer:

@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 import click
 
 from convenio.cli.command import command as declare
-from convenio.cli.options import EXISTING, PASSPHRASE_FILE
+from convenio.cli.options import (
+    PASSPHRASE_FILE,
+    ROOT_PASSPHRASE_FILE,
+    in_directory,
+    root_passphrase,
+    working_passphrase,
+)
 from convenio.cli.phrases import new_passphrase
 from convenio.cli.shell import Shell
 from convenio.core.errors import MalformedError
@@ -43,7 +49,7 @@ _PORTS = {"http": 80, "https": 443}
         "--url https://us.example.org:8472 --desk liaison=Liaison/Enlace",
     ],
 )
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@in_directory
 @click.option(
     "--party", required=True, metavar="mx", help=N_("Short name of the party, such as mx or us.")
 )
@@ -79,20 +85,8 @@ _PORTS = {"http": 80, "https": 443}
     default=0,
     help=N_("Port of the pages for people here; 0: none."),
 )
-@click.option(
-    PASSPHRASE_FILE,
-    type=EXISTING,
-    envvar="CONVENIO_PASSPHRASE_FILE",
-    metavar=N_("FILE"),
-    help=N_("First line: the passphrase of the node's working keys."),
-)
-@click.option(
-    "--root-passphrase-file",
-    type=EXISTING,
-    envvar="CONVENIO_ROOT_PASSPHRASE_FILE",
-    metavar=N_("FILE"),
-    help=N_("First line: the passphrase of the root keys."),
-)
+@working_passphrase
+@root_passphrase
 @click.pass_obj
 def command(
     shell: Shell,
@@ -142,7 +136,7 @@ def command(
         shell,
         root_passphrase_file,
         shell.text("Passphrase for the root keys, another one"),
-        "--root-passphrase-file",
+        ROOT_PASSPHRASE_FILE,
         require_long,
     )
     if phrase == root_phrase and root_passphrase_file is None:
