@@ -138,6 +138,7 @@ REFUSED: Final = {
         4,
         "passphrase.short",
     ),
+    "an address that is no log's": (("verify", "http://127.0.0.1:1/"), 2, "verify.address"),
     "a demo over something else": (("demo", "--once", "--dir", "mx"), 7, "init.exists"),
     "rubbish to verify": (("verify", "text"), 6, "verify.kind"),
     "trust in five digits": (("verify", "us.card", "--trust", "12345"), 6, "trust.fingerprint"),

@@ -70,6 +70,15 @@ def test_with_a_short_passphrase_nothing_is_made(tmp_path: Path, phrase: str) ->
         assert everything_in(tmp_path) == []
 
 
+def test_no_folder_is_left_where_nothing_was_made(tmp_path: Path) -> None:
+    made = replace(setup_of("mx", 8000), name=Text("", ""))
+    with pytest.raises(MalformedError, match=r"trust\.text"):
+        setup.make_node(
+            tmp_path / "a" / "b" / "mx", made, PASSPHRASE, ROOT_PASSPHRASE, NOW, system_random
+        )
+    assert everything_in(tmp_path) == []
+
+
 def test_a_passphrase_is_asked_for_its_length_alone(tmp_path: Path) -> None:
     setup.make_node(tmp_path / "mx", setup_of("mx", 8000), "a" * 15, "á" * 15, NOW, system_random)
     Node(Directory.take(tmp_path / "mx"), "a" * 15, Clock()).stop()

@@ -217,7 +217,7 @@ def test_a_policy_of_other_keys_fails(given: Given, tmp_path: Path) -> None:
     text = policy_for(given.world.charter, "us", ("mx",)).format()
     report = checked(given.world, tmp_path, given.bundle, text)
     assert report.grade is Grade.FAILED
-    assert (Check.LOG, "policy.no_log") in failures(report)
+    assert (Check.QUORUM, "policy.no_log") in failures(report)
 
 
 def test_a_policy_that_asks_for_nobody_gives_no_receipt(given: Given, tmp_path: Path) -> None:

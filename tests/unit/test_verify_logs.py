@@ -91,7 +91,7 @@ def test_a_log_under_a_policy_is_read_whole_and_nobody_is_shown_to_have_said_it(
     assert missing(report) == {(Check.RECORD, "verify.no_authors")}
     assert noted(report) == {Check.NO_CHARTER}
     holds = {each.check for each in report.findings if each.outcome is Outcome.HOLDS}
-    assert holds == {Check.LOG, Check.ENTRIES, Check.TILES}
+    assert holds == {Check.QUORUM, Check.ENTRIES, Check.TILES}
     assert report.logs[0].cosigned == (HeldFact("us-mirror", world.now),)
 
 

@@ -72,12 +72,12 @@ def _statement(shell: Shell, said: Statement) -> None:
     shell.line(f"{said.place}  {kind_of(said.type, said.act, shell.words)}  {short(said.leaf)}")
     by = ", ".join(_desk(shell, desk) for desk in said.by)
     at = shell.words.time(said.at)
-    shell.line(
-        "  "
-        + shell.text(
-            "said by {sender} ({desk}), by its own clock {at}", sender=sender, desk=by, at=at
-        )
-    )
+    shown = {"sender": sender, "desk": by, "at": at}
+    if said.sender_name:
+        line = shell.text("said by {sender} ({desk}), by its own clock {at}", **shown)
+    else:  # no charter says whose desk that is, so nobody's signature was checked
+        line = shell.text("names {sender} ({desk}) as its author, and {at}; not checked", **shown)
+    shell.line(f"  {line}")
     shell.line("  " + shell.text("to {to}", to=to or shell.text("the whole channel")))
     for held in said.cosigned:
         _held(shell, held)
@@ -115,7 +115,7 @@ def _body(shell: Shell, body: BodyFact) -> str:
 def _log(shell: Shell, log: LogFact) -> None:
     shell.line()
     count = shell.words.plural("{n} record", "{n} records", log.size)
-    shell.line(f"{log.party.upper()}  {log.origin}  {count}")
+    shell.line("  ".join(filter(None, (log.party.upper(), log.origin, count))))
     shell.line("  " + shell.text("root {root}", root=log.root))
     if log.first_at:
         first, last = shell.words.time(log.first_at), shell.words.time(log.last_at)

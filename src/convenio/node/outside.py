@@ -67,6 +67,8 @@ class Outside:
             return [self._meet(data) for data in met.values()]
         data = file.read(MAX_PROOF_BYTES + 1)
         if data.startswith(b"{"):
+            if b'"kind":"split"' not in data:  # as canonical JSON writes it
+                raise MalformedError("compare.nothing")
             return [self._accuse(data)]
         return [self._meet(parse_proof(data).checkpoint if data.startswith(_PROOF) else data)]
 

@@ -5,6 +5,7 @@ Everything is made in a folder beside the wanted one, which takes its name only 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import ipaddress
@@ -77,6 +78,7 @@ def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
     directory = directory.resolve()
     require_room(directory)
     with os_errors(directory):
+        above = [folder for folder in directory.parents if not folder.exists()]
         unfinished = directory.with_name(f".{directory.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True, mode=0o700)
@@ -85,6 +87,9 @@ def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
             unfinished.rename(directory)  # an empty folder of that name gives way
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
+            for folder in above:
+                with contextlib.suppress(OSError):  # somebody has put something there meanwhile
+                    folder.rmdir()
             raise
         sync_folder(directory.parent)
     return card

@@ -82,6 +82,7 @@ def _statement(
         "leaf": said.leaf,
         "type": name_of(TYPES, said.type, words),
         "at": said.at,
+        "checked": said.sender_name is not None,
         "sender": in_language(said.sender_name, words) if said.sender_name else said.sender,
         "by": [_desk(each, names, words) for each in said.by],
         "to": [_desk(each, names, words) for each in said.to],

@@ -349,7 +349,7 @@ HAPPENED: Final[dict[str, str]] = {
     "so that nobody would be held to it.",
     "say.no_receipt": "After {seconds} seconds there is no receipt yet for {record}, {leaf}.",
     "say.no_recipient": "A sealed content needs somebody it is sealed to.",
-    "say.type": "The charter does not allow records of the type “{type}”.",
+    "say.type": "The charter does not allow records of the type “{type}”. It allows: {known}.",
     "say.which_desk": "{person} sits at several desks or at none.",
     "seal.blob": "The stored content is not the one the record names.",
     "seal.commitment": "The content is not what the record commits to.",
@@ -535,10 +535,11 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "decide.unknown_recipient",
         "seal.part",
     ),
+    "It was not done, and nothing changed. Type it as it is listed; a desk is named with its "
+    "party, as in us:liaison.": ("trust.not_a_member",),
     "It was not done, and nothing changed. Type it as it is listed.": (
         "channel.unknown",
         "people.unknown",
-        "trust.not_a_member",
         "trust.unknown_desk",
     ),
     "Nothing was signed, for a wrong date cannot be taken back. Set the clock "
@@ -692,10 +693,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "record.too_long",
         "tiles.entry_too_long",
     ),
-    "Nothing was sent and nothing changed. “channel show” says which types the charter allows.": (
-        "say.automatic",
-        "say.type",
-    ),
+    "Nothing was sent and nothing changed. Give another type.": ("say.automatic", "say.type"),
     "It is said and kept, and is delivered as soon as the partner answers; “log” shows when.": (
         "say.no_receipt",
     ),
@@ -740,11 +738,16 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Nothing was concluded and nothing changed here. “convenio verify” checks it under its own "
     "charter.": ("compare.unknown_log",),
+    "Nothing was concluded. It ends in /log/ or /mirror/ and 64 digits 0 to 9 and a to f.": (
+        "verify.address",
+    ),
     "Nothing was concluded. Check what was named.": (
         "compare.nothing",
-        "verify.address",
         "verify.kind",
         "verify.unreadable",
+    ),
+    "Nothing was taken from it and nothing changed here. Look whether it is the right file.": (
+        "trust.kind",
     ),
     "Nothing was sent and nothing changed. Write party and desk as in us:liaison.": (
         "trust.no_desk",

@@ -51,6 +51,7 @@ CHECKS: Final = {
     "card": N_("enough of its own root keys signed the card"),
     "record": N_("the record is of this channel and signed by its desk"),
     "log": N_("both keys of the log signed the checkpoint"),
+    "quorum": N_("those whom the trust file asks for signed the checkpoint"),
     "cosignature": N_("the partner's node countersigned the checkpoint"),
     "inclusion": N_("the record is in the log, at its place"),
     "readme": N_("the leaflet is undamaged; nobody signs it"),

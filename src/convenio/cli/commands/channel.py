@@ -333,17 +333,17 @@ def _roots(link: Link, given: Sequence[Path]) -> list[Path]:
 # By what was found of a checkpoint that came from outside.
 _COMPARED: Final = {
     "same": N_(
-        "{channel}: the checkpoint of {party} at {size} entries is of the history that is here."
+        "{channel}: the checkpoint of {party} at size {size} is of the history that is here."
     ),
     "ahead": N_(
-        "{channel}: the checkpoint of {party} at {size} entries is ahead of the {held} that are "
-        "here. It is kept, and judged when they have come; “status” shows an alarm if it is of "
-        "another history."
+        "{channel}: the checkpoint of {party} at size {size} is ahead of what is here, at size "
+        "{held}. It is kept, and judged when the log has come so far; “status” shows an alarm if "
+        "it is of another history."
     ),
     "crowded": N_(
-        "{channel}: the checkpoint of {party} at {size} entries is far ahead of the {held} that "
-        "are here, and as many nearer ones as can be are kept already. It is not kept: give it "
-        "again later."
+        "{channel}: the checkpoint of {party} at size {size} is far ahead of what is here, at size "
+        "{held}, and as many nearer ones as can be are kept already. It is not kept: give it again "
+        "later."
     ),
     "split": N_(
         "{channel}: ALARM: {party} has signed two histories. The proof is kept, and the channel is "

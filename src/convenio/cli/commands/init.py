@@ -34,6 +34,13 @@ from convenio.node.wiring import system_clock, system_random
 from convenio.words import N_
 from convenio.words.errors import sentences
 
+_OPTIONS = {
+    "note.key_name": "--domain",
+    "trust.desk": "--desk",
+    "trust.domain": "--domain",
+    "trust.text": "--name",
+    "trust.url": "--url",
+}
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -149,9 +156,16 @@ def command(
                 directory, setup, phrase, root_phrase, int(system_clock()), system_random
             )
     except MalformedError as error:
-        happened, _ = sentences(error)
-        raise click.UsageError(shell.text(happened, **error.parameters)) from error
+        raise _misused(shell, error) from error
     _answer(shell, directory, card, keeper)
+
+
+def _misused(shell: Shell, error: MalformedError) -> click.UsageError:
+    """What a part of a node cannot be, said of the option it came from."""
+    happened, _ = sentences(error)
+    said = shell.text(happened, **error.parameters)
+    option = _OPTIONS.get(error.code)
+    return click.BadParameter(said, param_hint=option) if option else click.UsageError(said)
 
 
 def _answer(shell: Shell, directory: Path, card: Card, keeper: str) -> None:
