@@ -95,6 +95,7 @@ def test_a_table_fits_and_is_read_however_narrow_the_terminal(
 
 def test_what_does_not_fit_is_stacked_under_the_first_of_each_row() -> None:
     assert lay_out(*STATUS, 60, on_screen=False) == (
+        "\n"
         "framework\n"
         "  Bitácora de: mx\n"
         "  Registros: 12\n"
@@ -110,6 +111,7 @@ def test_what_does_not_fit_is_stacked_under_the_first_of_each_row() -> None:
         "  Estado: ha contrafirmado 12 de los nuestros. El nodo de la\n"
         "    contraparte en 127.0.0.1:28461 no responde.\n"
         "    [peer.connect]\n"
+        "\n"
     )
 
 

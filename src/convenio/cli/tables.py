@@ -86,7 +86,7 @@ def _table(
 
 def _stacked(headings: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> str:
     """The first cell of each row as a heading, below it the others by name; an empty one is left
-    out."""
+    out. Blank lines around, as a table has them."""
     blocks = []
     for first, *others in rows:
         lines = first.split("\n")
@@ -94,7 +94,7 @@ def _stacked(headings: Sequence[str], rows: Sequence[Sequence[str]], room: int) 
             if cell:
                 lines += _named(heading, cell.split("\n"), room)
         blocks.append("".join(f"{line}\n" for line in lines))
-    return "\n".join(blocks)
+    return "\n".join(["", *blocks, ""])
 
 
 def _named(heading: str, lines: Sequence[str], room: int) -> list[str]:
