@@ -224,5 +224,9 @@ def test_our_own_log_that_was_longer_is_an_alarm_and_nothing_is_kept(
     assert found(mx, mx.node.publisher.publish(own.origin).checkpoint) == ["same"]
     ahead = mx.node.sequencer._sign(own.origin, head.size + 3, b"\1" * 32)
     assert code_of(lambda: compare(mx, ahead)) == "compare.own_ahead"
+    stranger = Ed25519Signer(own.origin, os.urandom(32))
+    text = Checkpoint(own.origin, head.size + 3, b"\1" * 32).text()
+    strange = sign_note(text, stranger).encode()
+    assert code_of(lambda: compare(mx, strange)) == "note.no_known_key", "nobody can alarm us"
     assert mx.node.store.foreign(own.origin) == []
     assert not frozen(liar)
