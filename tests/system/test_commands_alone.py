@@ -60,6 +60,7 @@ def test_a_node_that_is_unplugged_catches_up(stopped: Two) -> None:
             if "[doctor.unreached]" in found.out:
                 break
         assert "[doctor.unreached]" in found.out, found
+        assert "The partner's node at 127.0.0.1 does not answer [peer.connect]." in found.out
         assert found.code == 0
     for party in ("mx", "us"):
         assert do.json("fsck", party) == {"clean": True, "findings": []}

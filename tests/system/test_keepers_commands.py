@@ -82,6 +82,9 @@ def test_new_root_keys_of_a_known_party_must_be_named_at_every_step(do: Commands
         assert (ran.code, says in ran.err) == (4, True), ran
     assert do.refused(*propose, "--other-roots", "mx") == (4, "channel.other_roots")
     do.ok(*propose, *told)
+    early = do.ok("channel", "show", "mx", "new")
+    assert "It is compared when all have signed." in early
+    assert "channel confirm" not in early
     do.ok("channel", "accept", "us2", "proposed", "-o", "signed")
     shown = do.json("channel", "accept", "mx", "signed")
     confirm = ("channel", "confirm", "mx", "new", *str(shown["fingerprint"]).split())

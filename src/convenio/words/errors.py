@@ -526,6 +526,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "with its name.": ("channel.other_roots",),
     "Nothing was signed. Give one card of each other party; your own goes into the charter by "
     "itself.": ("channel.card_twice", "channel.own_card"),
+    "Nothing was signed or kept, and the other channel stays as it is. It takes another name.": (
+        "channel.name_taken",
+    ),
     "Nothing changed: it is reached where its card says.": ("channel.no_route",),
     "Nothing was sent. Compare the fingerprint by voice, then give “channel confirm”.": (
         "channel.unconfirmed",

@@ -471,6 +471,9 @@ def _render_fingerprint(shell: Shell, link: Link, channel: Answer) -> None:
     groups = channel["fingerprint"].split()
     for start in range(0, len(groups), 4):
         shell.line("    " + "  ".join(groups[start : start + 4]))
+    if channel["missing"]:
+        shell.line(shell.text("It is compared when all have signed."))
+        return
     if not channel["confirmed_at"]:
         shell.line(
             shell.text(
