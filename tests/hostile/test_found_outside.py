@@ -178,6 +178,11 @@ def test_every_checkpoint_of_a_bundle_is_looked_at(liar: Liar, true: Story, two:
         "us-2.mx.tlog-proof": receipt(other, 2),
         "us-2.record": other.entries[2],
     }
+    spoiled = receipt(true, 3).replace(b"\n5\n", b"\n4\n", 1)
+    assert code_of(lambda: compare(mx, pack({**names, "us-3.mx.tlog-proof": spoiled}))) == (
+        "note.bad_signature"
+    )
+    assert not frozen(liar), "an error says that nothing changed, so nothing has"
     assert found(mx, pack(names)) == ["same", "split"]
     assert frozen(liar)
     assert code_of(lambda: compare(mx, pack({"us-2.record": other.entries[2]}))) == (

@@ -54,6 +54,7 @@ class Outside:
     def compare(self, file: BinaryIO) -> list[Compared]:
         """Every checkpoint in a signed checkpoint, .tlog-proof or bundle; or a split-view proof.
 
+        Nothing is judged unless all of them are signed by logs that are known here.
         Raises:  MalformedError: compare.nothing, no checkpoint is in it, and those of the formats ·
                  UnverifiedError: compare.unknown_log · compare.own_ahead, our own log was longer
                  than it is · SignatureError · ProofError: split.no_contradiction.
@@ -64,26 +65,37 @@ class Outside:
             met = {parse_signed_checkpoint(data)[0]: data for data in _checkpoints_in(file)}
             if not met:
                 raise MalformedError("compare.nothing")
-            return [self._meet(data) for data in met.values()]
+            return self._judge_all(list(met.values()))
         data = file.read(MAX_PROOF_BYTES + 1)
         if data.startswith(b"{"):
             if b'"kind":"split"' not in data:  # as canonical JSON writes it
                 raise MalformedError("compare.nothing")
             return [self._accuse(data)]
-        return [self._meet(parse_proof(data).checkpoint if data.startswith(_PROOF) else data)]
+        return self._judge_all([parse_proof(data).checkpoint if data.startswith(_PROOF) else data])
 
-    def _meet(self, data: bytes) -> Compared:
+    def _judge_all(self, met: list[bytes]) -> list[Compared]:
+        checked = [self._checked(data) for data in met]
+        return [
+            self._judge(log, size, data) for (log, size), data in zip(checked, met, strict=True)
+        ]
+
+    def _checked(self, data: bytes) -> tuple[Log, int]:
+        """The log that has signed this checkpoint, and the checkpoint's size."""
         checkpoint, note = parse_signed_checkpoint(data)
         log = self._log(checkpoint)
         require_log_signature(checkpoint, note, log.charter.log_verifiers(log.party)[0])
         held = self._store.head(log.origin).size
         if log.own and checkpoint.size > held:  # never kept: we must not sign our way up to it
             raise UnverifiedError("compare.own_ahead", size=checkpoint.size, ours=held)
+        return log, checkpoint.size
+
+    def _judge(self, log: Log, size: int, data: bytes) -> Compared:
+        held = self._store.head(log.origin).size
         try:
             self._histories.meet(log, data)
         except SplitViewError:
-            return Compared(log, checkpoint.size, held, Found.SPLIT)
-        return Compared(log, checkpoint.size, held, self._place(log, checkpoint.size, held))
+            return Compared(log, size, held, Found.SPLIT)
+        return Compared(log, size, held, self._place(log, size, held))
 
     def _place(self, log: Log, size: int, held: int) -> Found:
         if size <= held:
