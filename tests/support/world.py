@@ -260,7 +260,6 @@ class World:
                 sequencer,
                 clock=clock,
                 rng=rng,
-                scratch=folder,
             ),
         )
         sequencer.start()

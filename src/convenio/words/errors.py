@@ -47,7 +47,7 @@ ADVICE_BY_CLASS: Final[dict[type, str]] = {
     "Stop relying on that party's log and call them by voice.",
     ConflictError: "What was there before is kept as it was. "
     "Look at the present state, then try again.",
-    RefusedError: "Nothing was sent and nothing changed.",
+    RefusedError: "It was not done, and nothing changed.",
     UnavailableError: "Everything accepted until now is kept. Try again later.",
     ConvenioError: "Nothing accepted until now is lost. "
     "Report the code to whoever keeps this node.",
@@ -103,6 +103,7 @@ HAPPENED: Final[dict[str, str]] = {
     "canon.profile": "The line holds a value that signed lines may not hold.",
     "canon.too_long": "The line is longer than {max_bytes} bytes.",
     "case.none": "The record {record} did not open a case.",
+    "channel.card_twice": "Two of the cards given are of {party}.",
     "channel.fingerprint": "This is not the fingerprint of the channel {channel}.",
     "channel.foreign_root": "One of the root keys given is not a root key of {party}.",
     "channel.frozen": "The channel {channel} is frozen: a party has signed two histories.",
@@ -114,6 +115,7 @@ HAPPENED: Final[dict[str, str]] = {
     "channel.other_card": "The charter of {channel} holds a card of ours that is not this node's.",
     "channel.other_roots": "The charter gives {party} other root keys than {channel}, which is "
     "confirmed.",
+    "channel.own_card": "One of the cards given is this node's own, of {party}.",
     "channel.roots": "Of {needed} root keys needed, {given} were given.",
     "channel.unconfirmed": (
         "The fingerprint of the channel {channel} has not been confirmed on this node."
@@ -131,6 +133,12 @@ HAPPENED: Final[dict[str, str]] = {
     ),
     "command.argument": "The argument {argument} of the command is missing or not allowed.",
     "command.unknown": "The node does not know the command {command}.",
+    "compare.nothing": "There is no signed checkpoint in it to compare.",
+    "compare.own_ahead": (
+        "This node's own log was signed at {size} entries, and this node holds {ours}: it has lost "
+        "some."
+    ),
+    "compare.unknown_log": "No channel of this node has the log {origin}.",
     "config.bad_value": "The setting {key} is missing or has a value that is not allowed.",
     "config.no_node": "There is no node in {directory}.",
     "config.toml": "The settings file is not valid TOML.",
@@ -243,6 +251,7 @@ HAPPENED: Final[dict[str, str]] = {
     "open.sealed": "This content is sealed; opening it asks a purpose.",
     "pages.busy": "Two files are being checked here already.",
     "passphrase.file": "The first line of {file} cannot be a passphrase.",
+    "passphrase.short": "The passphrase is too short: it needs {least} characters or more.",
     "peer.closed": "The partner's node closed the connection early.",
     "peer.connect": "The partner's node at {host} does not answer.",
     "peer.content": "The partner's node answered with something else than was asked for.",
@@ -338,9 +347,9 @@ HAPPENED: Final[dict[str, str]] = {
     "say.empty": "There is nothing to say: the content is empty or was not named.",
     "say.no_clock": "A time limit was given, but the record belongs to no instrument and no case, "
     "so that nobody would be held to it.",
-    "say.no_receipt": "After {seconds} seconds there is no receipt for {record} yet.",
+    "say.no_receipt": "After {seconds} seconds there is no receipt yet for {record}, {leaf}.",
     "say.no_recipient": "A sealed content needs somebody it is sealed to.",
-    "say.type": "The charter does not allow records of the type “{type}”.",
+    "say.type": "The charter does not allow records of the type “{type}”. It allows: {known}.",
     "say.which_desk": "{person} sits at several desks or at none.",
     "seal.blob": "The stored content is not the one the record names.",
     "seal.commitment": "The content is not what the record commits to.",
@@ -429,6 +438,10 @@ HAPPENED: Final[dict[str, str]] = {
     "verify.kind": "{file} is nothing that can be checked: not a proof, a bundle or a log.",
     "verify.log_line": "The checkpoint of {origin} lacks a signature of its own log.",
     "verify.missing": "The file {file} is missing.",
+    "verify.no_authors": (
+        "A trust file vouches for logs and for who countersigns them, not for authors: that these "
+        "bytes are in the log is shown, not who said them."
+    ),
     "verify.no_charter": "There is no charter here, so nobody says whose keys these are.",
     "verify.no_keys": "The keys of the log that this is about are not here.",
     "verify.no_receipt": "Nobody has countersigned this.",
@@ -508,22 +521,28 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "channel.not_ours",
         "channel.other_card",
     ),
-    "Nothing was signed or kept. Somebody may have exchanged the keys: call a person you know at "
-    "that party, on a number you had before. Only if they say so, give “--other-roots” with its "
-    "name.": ("channel.other_roots",),
+    "Nothing was signed, kept or confirmed. Somebody may have exchanged the keys: call a person "
+    "you know at that party, on a number you had before. Only if they say so, give “--other-roots” "
+    "with its name.": ("channel.other_roots",),
+    "Nothing was signed. Give one card of each other party; your own goes into the charter by "
+    "itself.": ("channel.card_twice", "channel.own_card"),
+    "Nothing was signed or kept, and the other channel stays as it is. It takes another name.": (
+        "channel.name_taken",
+    ),
     "Nothing changed: it is reached where its card says.": ("channel.no_route",),
     "Nothing was sent. Compare the fingerprint by voice, then give “channel confirm”.": (
         "channel.unconfirmed",
     ),
-    "Nothing was sent and nothing changed. Look at what there is with “channel show” and “log”.": (
+    "It was not done, and nothing changed. Look at what there is with “channel show” and “log”.": (
         "decide.no_such_body",
         "decide.unknown_recipient",
         "seal.part",
     ),
-    "Nothing was sent and nothing changed. Type it as it is listed.": (
+    "It was not done, and nothing changed. Type it as it is listed; a desk is named with its "
+    "party, as in us:liaison.": ("trust.not_a_member",),
+    "It was not done, and nothing changed. Type it as it is listed.": (
         "channel.unknown",
         "people.unknown",
-        "trust.not_a_member",
         "trust.unknown_desk",
     ),
     "Nothing was signed, for a wrong date cannot be taken back. Set the clock "
@@ -547,9 +566,11 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Start the node and give the same command again: nothing is said twice.": ("control.lost",),
     "Nothing is lost. Start it with “convenio serve”.": ("control.no_node",),
-    "Nothing was sent and nothing changed. A keeper of this node can change who may do what.": (
+    "It was not done, and nothing changed. A keeper of this node can change who may do what.": (
         "decide.disabled",
         "decide.role",
+    ),
+    "It was not done, and nothing changed. Make somebody else a keeper first.": (
         "people.last_keeper",
     ),
     "Nothing was shown and nothing changed. “log” shows the records and their names.": (
@@ -557,7 +578,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Nothing was sent and nothing changed. Name a desk where this person sits, or "
     "another person.": ("decide.not_your_desk",),
-    "Nothing was sent and nothing changed. Say who is acting with “--as”.": ("decide.stranger",),
+    "It was not done, and nothing changed. Say who is acting with “--as”.": ("decide.stranger",),
     "Its log, {log}, says why.": ("demo.no_start",),
     "What it had accepted is kept. Start the demo again in the same directory to go on.": (
         "demo.node_ended",
@@ -567,7 +588,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "feed.no_cosignature",
     ),
     "Sign nothing more with this node. Its data are older than what it has said; "
-    "see how to restore a node.": ("feed.partner_ahead",),
+    "see how to restore a node.": ("compare.own_ahead", "feed.partner_ahead"),
     "It is kept and countersigned as received, but it changes nothing. Its author "
     "can say it again, properly.": (
         "fold.again",
@@ -592,7 +613,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "http.too_early",
         "peer.stranger",
     ),
-    "Nothing was sent. Give an address that begins with https.": (
+    "It was not done. Give an address that begins with https.": (
         "http.url",
         "peer.plain_http",
     ),
@@ -635,6 +656,8 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was opened and nothing changed. Name a file with one line of text.": (
         "passphrase.file",
     ),
+    "Nothing was made. Choose a longer one: some words that do not belong together are easy to "
+    "remember, and no signs or digits are asked for.": ("passphrase.short",),
     "What you said is kept and is sent by itself as soon as the partner answers.": (
         "peer.closed",
         "peer.connect",
@@ -673,10 +696,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "record.too_long",
         "tiles.entry_too_long",
     ),
-    "Nothing was sent and nothing changed. “channel show” says which types the charter allows.": (
-        "say.automatic",
-        "say.type",
-    ),
+    "Nothing was sent and nothing changed. Give another type.": ("say.automatic", "say.type"),
     "It is said and kept, and is delivered as soon as the partner answers; “log” shows when.": (
         "say.no_receipt",
     ),
@@ -719,16 +739,22 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was written. Use the version that made it, or upgrade as the manual says.": (
         "store.version",
     ),
-    "Nothing was concluded. Check what was named.": (
+    "Nothing was concluded and nothing changed here. “convenio verify” checks it under its own "
+    "charter.": ("compare.unknown_log",),
+    "Nothing was concluded. It ends in /log/ or /mirror/ and 64 digits 0 to 9 and a to f.": (
         "verify.address",
+    ),
+    "Nothing was concluded. Check what was named.": (
+        "compare.nothing",
         "verify.kind",
         "verify.unreadable",
+    ),
+    "Nothing was taken from it and nothing changed here. Look whether it is the right file.": (
+        "trust.kind",
     ),
     "Nothing was sent and nothing changed. Write party and desk as in us:liaison.": (
         "trust.no_desk",
     ),
-    "Nothing was concluded. Put the file “.record” that came with it beside it, or name it with "
-    "“--record”. A bundle holds both.": ("verify.no_record",),
     "Nothing was concluded. Give the charter's fingerprint or a trust file with “--trust”.": (
         "verify.no_charter",
         "verify.trust",

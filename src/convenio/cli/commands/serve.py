@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from convenio.cli.command import command as declare
-from convenio.cli.options import EXISTING, PASSPHRASE_FILE
+from convenio.cli.options import PASSPHRASE_FILE, in_directory, working_passphrase
 from convenio.cli.phrases import passphrase
 from convenio.cli.shell import Progress, Shell, say_set_aside
 from convenio.node.config import read_config
@@ -29,14 +29,8 @@ from convenio.words import N_
     ),
     example=["convenio serve mx", "convenio serve mx --passphrase-file /run/secrets/mx"],
 )
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
-    PASSPHRASE_FILE,
-    type=EXISTING,
-    envvar="CONVENIO_PASSPHRASE_FILE",
-    metavar=N_("FILE"),
-    help=N_("First line: the passphrase of the node's working keys."),
-)
+@in_directory
+@working_passphrase
 @click.option(
     "--log-level",
     type=click.Choice(["error", "warning", "info"]),
@@ -44,8 +38,11 @@ from convenio.words import N_
     show_default=True,
     help=N_("Which events are written to standard error."),
 )
+@click.option("--parent", type=int, default=0, hidden=True)  # of a program that runs nodes
 @click.pass_obj
-def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_level: str) -> None:
+def command(
+    shell: Shell, directory: Path, passphrase_file: Path | None, log_level: str, parent: int
+) -> None:
     config = read_config(directory)
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(name)s %(message)s")
     prompt = shell.text("Passphrase of the node in {directory}", directory=directory)
@@ -80,7 +77,7 @@ def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_lev
     run: Callable[..., None] = importlib.import_module("convenio.api.process").run
     with starting:
         pages = _pages(directory, config.web_port)
-        run(directory, phrase, opened=opened, ready=ready, pages=pages)
+        run(directory, phrase, opened=opened, ready=ready, pages=pages, parent=parent)
     shell.advise(shell.text("Stopped."))
 
 
