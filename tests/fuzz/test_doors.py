@@ -17,7 +17,8 @@ from typing import Any, Final
 import orjson
 import pytest
 from tests.fuzz.mutate import mutants
-from tests.fuzz.targets.seeds import checkpoint
+from tests.fuzz.targets.bundles import bundles
+from tests.fuzz.targets.seeds import checkpoint, proofs, splits
 from tests.fuzz.test_parsers import COUNT
 from tests.support.nodes import CHANNEL, KEEPER, OFFICER, Home, world
 from tests.support.partners import CH, SHORT, Running, log_name, lying_server, running
@@ -257,3 +258,11 @@ def test_no_charter_is_a_fault_of_the_node(home: Home) -> None:
     call = orjson.dumps({"do": "channel.accept", "args": {"as": KEEPER}})
     for data in mutants([note], 1, COUNT // 12):
         known(lambda data=data: do(home, call, data), data)  # type: ignore[misc]
+
+
+def test_no_file_from_outside_is_a_fault_of_the_node(home: Home) -> None:
+    call = orjson.dumps({"do": "channel.compare", "args": {"as": KEEPER}})
+    own = home.node.store.head(home.origin()).checkpoint
+    for data in mutants([own, checkpoint(), *proofs(), *splits(), *bundles()], 1, COUNT // 12):
+        known(lambda data=data: do(home, call, data), data)  # type: ignore[misc]
+    assert home.node.failure is None

@@ -165,6 +165,7 @@ ELSEWHERE: Final[dict[str, str]] = {  # a name, or a room with its dot
     "node.control.revive": "what our own node says over the local socket",
     "node.index.Index.open": _STORE,
     "node.local.LocalStore.open": _STORE,
+    "node.outside._Opened.read": _PART,
     "node.quotas.Quotas.open": _STORE,
     "node.speaking.Speaking.open": _SERVICE,
     "node.verify.files.FileSource.read": _PART,

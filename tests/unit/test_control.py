@@ -451,6 +451,13 @@ def test_a_socket_left_by_a_killed_process_is_taken_over(tmp_path: Path, desk: D
     server.close()
 
 
+def test_a_directory_that_leads_to_itself_has_no_node(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UnavailableError, match=r"control\.no_node"):
+        ControlClient(tmp_path / "loop").call("echo", {})
+    assert not ControlClient(tmp_path / "loop" / "x").running()
+
+
 def test_no_node_is_said_to_be_no_node(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as caught:
         ControlClient(tmp_path).call("echo", {})

@@ -44,7 +44,7 @@ Handler = Callable[[str, dict[str, Any], list[int], Progress], Answer]
 
 def socket_path(directory: Path) -> Path:
     """Where the socket of the node in `directory` is."""
-    return directory.resolve() / "node.sock"
+    return Path(os.path.realpath(directory)) / "node.sock"  # where `resolve` raises, for a loop
 
 
 @contextlib.contextmanager
