@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convenio.cli.commands.open import _to_person
-from convenio.cli.shell import Shell
+from convenio.cli.shell import Shell, json_line, printable
 from convenio.cli.tables import _BETWEEN, _widths, lay_out
 from convenio.words import Words
 
@@ -137,3 +137,9 @@ def test_json_is_shown_as_a_list_of_what_it_says(
 ) -> None:
     _to_person(Shell(Words("es"), as_json=False), {"media": media}, text)
     assert capsys.readouterr().out == said
+
+
+def test_the_name_of_a_file_that_is_no_text_can_be_printed() -> None:
+    """Python gives its bytes as halves of characters, which no terminal's encoding has."""
+    assert printable("\udcff.card") == "\N{REPLACEMENT CHARACTER}.card"
+    assert json_line({"file": "\udcff.card"}) == b'{"file":"?.card"}'

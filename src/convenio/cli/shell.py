@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 _AFTER_S: Final = 1.0  # what is done sooner shows no progress
 # What a partner wrote must not move our cursor, ring our bell or turn our text around.
 _CONTROL: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
