@@ -225,7 +225,7 @@ class World:
             sizes == held == home.cut()
             and cosigned == [sizes[home.party]] * (len(self.homes) - 1)
             and not state.book.needs_answer(home.node.party)
-            and not state.incomplete
+            and not state.answers.incomplete
         )
 
     def tell(self) -> str:

@@ -220,7 +220,7 @@ def test_bodies_that_all_come_between_two_looks_are_had_once_each(pair: World) -
         with mx.shelf().open(c) as blob:
             us.shelf("mx").put(c, blob.read())
     for c in named[:-1]:
-        us.node.folding._came.setdefault(us.channel.ch, set()).add((mx.node.party, c))
+        us.node.answering._came.setdefault(us.channel.ch, set()).add((mx.node.party, c))
     us.node.folding.came(us.channel.ch, mx.node.party, named[-1])
     pair.until(lambda: len(set(lacked(us, "have"))) == 250, "not all are had")
     for home in pair.homes:

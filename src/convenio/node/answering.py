@@ -1,0 +1,278 @@
+"""Answering: what our own log says of what was received, of others' faults and silence.
+
+After each fold of a channel: `received.v1`, naming the bodies we lack or have got since;
+`objection.v1`, once, to what of another's log breaks a rule; `proof.v1` against who keeps silent;
+and of a frozen channel only `split.v1`. What is folded is the fold's; nothing is kept here but what
+an answer has not said yet, or must not say again.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Final, cast
+
+from convenio.core.canon import Object
+from convenio.core.draft import Draft, Seen, draft
+from convenio.core.fold import Fold, Folded, Place
+from convenio.core.note import parse_signature_lines
+from convenio.core.record import (
+    MAX_LACKING,
+    MAX_RECORD_BYTES,
+    OBJECTION,
+    PROOF,
+    RECEIVED,
+    SPLIT,
+    Header,
+    PartyId,
+    parse_record,
+)
+from convenio.core.trust import author_key_name
+from convenio.instruments.cases import Casebook
+from convenio.node.clock import Clock
+from convenio.node.config import Limits
+from convenio.node.index import Index
+from convenio.node.registry import GENERATION, Log, Registry
+from convenio.node.splits import Splits
+from convenio.node.states import States
+from convenio.store.api import Cosigned, LogStore
+from convenio.store.objects import BlobStore
+
+MAX_OBJECTIONS: Final = 1000
+Say = Callable[[Log, Draft, Seen], object]
+Random = Callable[[int], bytes]
+Brought = tuple[PartyId, str]  # a blob, and whose shelf it is on
+
+
+@dataclass(slots=True)
+class Answers:
+    """What is to be answered in one channel. Only the folding's thread touches it.
+
+    lock: of the folding; to be held whenever the book, and so the fold under it, or the states are
+    asked. seen: what our next entry may say it has seen; replaced, never changed, so that any
+    thread may read it. It covers an entry only once its bodies are here, or once a `received.v1` of
+    ours has named them as lacking: else any record of ours would claim a receipt we cannot give.
+    incomplete: entries whose bodies for us were not here when they were folded. arrived: entries of
+    which something may have come since we last looked. objected: leaves we have objected to;
+    considered: up to which index we have looked for what to object to. proven: whose cosignature
+    over which leaf of ours we have logged, by the key's name.
+    """
+
+    book: Casebook
+    states: States
+    lock: threading.Lock
+    seen: Seen = field(default_factory=dict)
+    incomplete: dict[Place, bytes] = field(default_factory=dict)
+    arrived: set[Place] | None = None  # None: not looked since the start
+    objected: set[str] = field(default_factory=set)
+    considered: dict[PartyId, int] = field(default_factory=dict)
+    proven: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def fold(self) -> Fold:
+        return self.book.fold
+
+
+class Answering:
+    """Says what is due. Used by the folding's thread; `came` by any."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - joined once, in wiring
+        self,
+        registry: Registry,
+        store: LogStore,
+        blobs: BlobStore,
+        index: Index,
+        splits: Splits,
+        clock: Clock,
+        limits: Limits,
+        rng: Random,
+        node_desk: str,
+        say: Say,
+    ) -> None:
+        """splits: proofs of two histories that we owe the others. say: append a draft of the node
+        itself to our log."""
+        self._registry, self._store, self._blobs, self._index = registry, store, blobs, index
+        self._splits, self._clock, self._limits, self._rng = splits, clock, limits, rng
+        self._node_desk, self._say = node_desk, say
+        self._came: dict[str, set[Brought]] = {}
+        self._lock = threading.Lock()  # of `_came`
+
+    def came(self, ch: str, party: PartyId, c: str) -> None:
+        """`party` has brought a body."""
+        with self._lock:
+            self._came.setdefault(ch, set()).add((party, c))
+
+    def note(self, answers: Answers, item: Folded) -> None:
+        """What of an entry that came into the cut concerns our own next answer."""
+        if item.place.party == self._registry.party:
+            if item.header.type == OBJECTION:
+                answers.objected.add(str(item.header.data["leaf"]))
+            elif item.header.type == PROOF:
+                said = item.header.data
+                answers.proven.add((str(said["leaf"]), str(said["name"])))
+            return
+        if any(self._lacking(answers, item.place.party, item.header)):
+            answers.incomplete[item.place] = item.leaf
+
+    # --- two histories ---
+
+    def say_splits(self, own: Log) -> None:
+        """What a frozen channel still says: each proof of two histories that our log lacks."""
+        for record_id, data in self._splits.unsaid(own):
+            self._say(own, self._draft(own, SPLIT, data, record_id), {})
+
+    # --- received ---
+
+    def say_received(self, answers: Answers, own: Log) -> bool:
+        """One `received.v1`, if one is due; True if there may be more to say."""
+        have = self._have(answers, own)
+        with answers.lock:
+            due = answers.book.needs_answer(own.party)
+            lack = self._unanswered(answers, own.party)
+        named, rest = self._first_lacking(answers, lack)
+        with answers.lock:  # what does not fit, and what has it in its past, is not claimed yet
+            seen = answers.fold.seen(own.party, rest)
+            digest = {} if rest else answers.states.to_say(int(self._clock()))
+        said = [*have][:MAX_LACKING]
+        if due or named or have:
+            data: Object = dict(digest)
+            if named:
+                data["lack"] = [leaf.hex() for leaf in named.values()]
+            if said:
+                data["have"] = [have[place].hex() for place in said]
+            self._say(own, self._draft(own, RECEIVED, data), seen)
+        answers.seen = seen
+        for place in named:
+            answers.incomplete.pop(place, None)
+        if answers.arrived is not None:
+            answers.arrived.difference_update(said)
+        return bool(rest) or len(have) > len(said)
+
+    def _have(self, answers: Answers, own: Log) -> dict[Place, bytes]:
+        """The entries we said we lack something of, and which are whole now."""
+        with self._lock:
+            came = {*self._came.get(own.channel.ch, ())}
+        with answers.lock:
+            absent = answers.fold.lacking(own.party) if came or answers.arrived != set() else []
+        if answers.arrived is None:
+            answers.arrived = set(absent)
+        for party, c in came:
+            citing = self._index.citing(own.channel.ch, party, c)
+            answers.arrived.update(Place(party, index) for index in citing)
+        with self._lock:
+            self._came.get(own.channel.ch, set()).difference_update(came)
+        answers.arrived &= {*absent, *answers.incomplete}  # what is named already, or will be
+        whole = [p for p in absent if p in answers.arrived and self._complete(answers, p)]
+        return {place: answers.fold.leaf(place) for place in whole}
+
+    def _first_lacking(
+        self, answers: Answers, places: dict[Place, bytes]
+    ) -> tuple[dict[Place, bytes], list[Place]]:
+        """The first few, as they were folded, of which something lacks; and all that follow.
+
+        Those are looked at when their turn comes: there may be as many as a partner sends in a day.
+        """
+        named: dict[Place, bytes] = {}
+        rest = iter(places)
+        while len(named) < MAX_LACKING and (place := next(rest, None)):
+            if not self._complete(answers, place):
+                named[place] = places[place]
+        return named, list(rest)
+
+    def _unanswered(self, answers: Answers, own: PartyId) -> dict[Place, bytes]:
+        """The incomplete entries that nothing we have said covers yet."""
+        size = answers.fold.cut()[own]
+        last = Place(own, size - 1) if size else None
+        for place in list(answers.incomplete):
+            if last and place.index < answers.fold.covers(last, place.party):
+                del answers.incomplete[place]
+        return dict(answers.incomplete)
+
+    def _header(self, answers: Answers, place: Place) -> Header:
+        member = next(m for m in answers.fold.rules.members if m.party == place.party)
+        (stored,) = self._store.entries(member.origin, place.index, place.index + 1)
+        return parse_record(stored.entry).header
+
+    def _complete(self, answers: Answers, place: Place) -> bool:
+        """Whether every body of a record that is meant for us is here."""
+        return not any(self._lacking(answers, place.party, self._header(answers, place)))
+
+    def _lacking(self, answers: Answers, party: PartyId, header: Header) -> Iterator[str]:
+        """The blobs of a record of `party` that are meant for us, and that it has not brought."""
+        shelf = self._blobs.shelf(answers.fold.rules.ch, party)
+        return (c for c in self._ours(header) if not shelf.has(c))
+
+    def _ours(self, header: Header) -> Iterator[str]:
+        """The blobs of a record that are meant for us."""
+        for body in header.bodies:
+            mine = any(a.startswith(f"{self._registry.party}:") for a in body.to)
+            if body.form == "open" or mine:
+                yield body.c
+
+    # --- faults and silence ---
+
+    def object_to_unfit(self, answers: Answers, own: Log) -> None:
+        """One `objection.v1` to each unfit entry of another, up to a bound."""
+        for log in self._registry.logs(own.channel.ch):
+            if log.own or len(answers.objected) >= MAX_OBJECTIONS:
+                continue
+            for index, code in self._unconsidered(answers, log):
+                (stored,) = self._store.entries(log.origin, index, index + 1)
+                leaf = stored.leaf.hex()
+                if leaf not in answers.objected and len(answers.objected) < MAX_OBJECTIONS:
+                    data: Object = {"leaf": leaf, "code": code.replace(".", "_")}
+                    self._say(own, self._draft(own, OBJECTION, data), answers.seen)
+                    answers.objected.add(leaf)
+                answers.considered[log.party] = index
+
+    def _unconsidered(self, answers: Answers, log: Log) -> list[tuple[int, str]]:
+        last = answers.considered.get(log.party, -1)
+        with answers.lock:
+            unfit = answers.fold.unfit(log.party)
+            fresh = takewhile(lambda index: index > last, reversed(cast(dict[int, str], unfit)))
+            return [(index, unfit[index]) for index in fresh][::-1]
+
+    def prove(self, answers: Answers, own: Log) -> None:
+        """Log a debtor's cosignature over what started a clock, if it keeps silent about it.
+
+        Else a debtor that takes everything and never writes `received.v1` would never be overdue.
+        Each debtor once: one of several may have been away while the other was proved.
+        """
+        now = int(self._clock())
+        with answers.lock:
+            owed = list(answers.book.unreceived(own.party))
+        for place, party in owed:
+            key, leaf = own.charter.member(party).mirror_verifiers()[0], answers.fold.leaf(place)
+            if (leaf.hex(), key.name) in answers.proven:
+                continue
+            taken = self._store.earliest_cosignature(own.origin, key.name, place.index + 1)
+            if taken and now - taken.at >= self._limits.proof_after_s:
+                self._say(own, self._draft(own, PROOF, _proof_data(leaf, taken)), answers.seen)
+                answers.proven.add((leaf.hex(), key.name))
+
+    def _draft(self, own: Log, kind: str, data: Object, record_id: bytes = b"") -> Draft:
+        """A record of the node itself, signed by the node's own desk."""
+        card = own.charter.member(own.party)
+        header = Header(
+            id=(record_id or self._rng(16)).hex(),
+            ch=own.channel.ch,
+            gen=GENERATION,
+            type=kind,
+            sender=own.party,
+            to=(),
+            by=(author_key_name(card.domain, self._node_desk),),
+            at=0,
+            data=data,
+        )
+        return draft(header)
+
+
+def _proof_data(leaf: bytes, taken: Cosigned) -> Object:
+    """A cosignature as `proof.v1` carries it: the words of its signature line."""
+    (line,) = parse_signature_lines(taken.line, MAX_RECORD_BYTES)
+    sig = base64.b64encode(line.key_id + line.signature).decode()
+    root = taken.root.hex()
+    return {"leaf": leaf.hex(), "size": taken.size, "root": root, "name": line.name, "sig": sig}
