@@ -18,9 +18,9 @@ from tests.support.lies import US, cut, frozen, held, many, objections, ours, sa
 from tests.support.nodes import NOW, OFFICER, World
 
 from convenio.core.errors import ConvenioError
-from convenio.core.fold import Delivery, Place
 from convenio.core.merkle import leaf_hash
 from convenio.core.note import Ed25519Signer, Note, sign_note
+from convenio.core.place import Delivery, Place
 from convenio.core.record import BodyRef, PartyId, parse_record
 from convenio.node.records import State
 from convenio.peer.service import Stored

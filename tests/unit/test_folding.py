@@ -14,7 +14,7 @@ import pytest
 from tests.support.nodes import CHANNEL, OFFICER, Home, World, agree, confirm, world
 
 from convenio.core.errors import RefusedError, UnavailableError
-from convenio.core.fold import Folded, Place
+from convenio.core.place import Folded, Place
 from convenio.core.record import Header, parse_record
 from convenio.node.records import State
 from convenio.node.speaking import Attachment, Saying

@@ -18,7 +18,8 @@ from convenio.core import canon
 from convenio.core.canon import Json, Object
 from convenio.core.errors import RefusedError
 from convenio.core.fit import CORE_TYPES
-from convenio.core.fold import Cut, Fold, Folded, Place
+from convenio.core.fold import Fold
+from convenio.core.place import Cut, Folded, Place
 from convenio.core.record import OBJECTION, RECEIVED, Header, PartyId
 from convenio.instruments.deadlines import Debt, Ledger, ran_out
 from convenio.instruments.machine import Event, Step, Verdict, walk

@@ -17,8 +17,9 @@ from typing import Final, cast
 
 from convenio.core.canon import Object
 from convenio.core.draft import Draft, Seen, draft
-from convenio.core.fold import Fold, Folded, Place
+from convenio.core.fold import Fold
 from convenio.core.note import parse_signature_lines
+from convenio.core.place import Folded, Place
 from convenio.core.record import (
     MAX_LACKING,
     MAX_RECORD_BYTES,

@@ -16,8 +16,9 @@ from typing import Final
 from convenio.core.draft import Seen
 from convenio.core.errors import ConvenioError, UnavailableError
 from convenio.core.fit import Rules
-from convenio.core.fold import FOLD_VERSION, Alarm, Delivery, Fold, Folded, Place, Receipt, Wait
+from convenio.core.fold import FOLD_VERSION, Fold
 from convenio.core.merkle import tree_root
+from convenio.core.place import Alarm, Delivery, Folded, Place, Receipt, Wait
 from convenio.core.record import Header, PartyId, parse_record
 from convenio.core.trust import Charter
 from convenio.instruments.builtin import BUILTIN

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Final
 
 from convenio.core.errors import MalformedError, RefusedError
-from convenio.core.fold import Place
+from convenio.core.place import Place
 from convenio.core.record import PartyId
 from convenio.instruments.cases import Case
 from convenio.node.commands.args import (
