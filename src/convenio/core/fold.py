@@ -13,16 +13,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Final, cast
 
 from convenio.core.checkpoint import Checkpoint
-from convenio.core.encoding import parse_base64
-from convenio.core.errors import MalformedError, RefusedError, SignatureError
+from convenio.core.custody import Custody, stamps_of
+from convenio.core.errors import RefusedError
+from convenio.core.faults import Faults
 from convenio.core.fit import (
-    CosignatureVerifier,
     Fit,
     Opened,
     Rules,
@@ -39,18 +38,9 @@ from convenio.core.record import PROOF, RECEIVED, Header, PartyId
 FOLD_VERSION: Final = 1
 RootAt = Callable[[PartyId, int], bytes]
 
-_NEVER: Final = -1
+_NO_PROOF: Final = -1
 _NONE_UNFIT: Final[Mapping[int, str]] = {}
 _OPEN_AT_ONCE: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Stamp:
-    """A cosignature over an entry that its sender logged. cosigner: "" for a neutral witness."""
-
-    cosigner: PartyId | None
-    index: int
-    at: int
 
 
 class Fold:
@@ -68,8 +58,7 @@ class Fold:
         members = len(rules.members)
         self._order = [FoldedLog(m.party, i, members) for i, m in enumerate(rules.members)]
         self._logs = {log.party: log for log in self._order}
-        self._lacking: dict[tuple[PartyId, Place], int] = {}  # -> index of the later `have`
-        self._stamps: dict[Place, list[_Stamp]] = {}
+        self._custody = Custody()
         self._halted = False
 
     # --- feeding -----------------------------------------------------------------------------
@@ -151,7 +140,7 @@ class Fold:
         """Fold the first of a log's queue; False if it must wait, or never can be."""
         head = log.head = log.head or self._judge(log)
         if isinstance(head.verdict, Unfit):
-            log.unfit[log.size] = head.verdict.code
+            log.unfit.add(log.size, head.verdict.code)
             log.append(None, 0)
         elif self._closed(log, head, head.verdict.header):
             folded.append(self._take(log, head.leaf, head.verdict))
@@ -224,15 +213,14 @@ class Fold:
     def _note_bodies(self, log: FoldedLog, before: list[int], header: Header) -> None:
         """Remember `lack` (only of what this entry is the first to cover), then later `have`."""
         for leaf in _leaves(header, "have"):
-            place = self.find(leaf)
-            if place and self._lacking.get((log.party, place)) == _NEVER:
-                self._lacking[log.party, place] = log.size - 1
+            if place := self.find(leaf):
+                self._custody.have(log.party, place, log.size - 1)
         for leaf in _leaves(header, "lack"):
             place = self.find(leaf)
             if place and place.party != log.party:
                 order = self._logs[place.party].order
                 if before[order] <= place.index < log.row[order]:
-                    self._lacking[log.party, place] = _NEVER
+                    self._custody.lack(log.party, place)
 
     def _note_stamp(self, log: FoldedLog, index: int, header: Header, rules: Rules) -> None:
         """Remember a `proof.v1` that holds: a cosigned root of this log over one of its entries."""
@@ -241,8 +229,8 @@ class Fold:
         if number is None or not number < size <= index or self._root_at(log.party, size) != root:
             return
         checkpoint = Checkpoint(rules.members[log.order].origin, size, root)
-        stamps = self._stamps.setdefault(Place(log.party, number), [])
-        stamps.extend(_cosigned(rules, checkpoint, header, index))
+        shown = stamps_of(rules, checkpoint, header, index)
+        self._custody.show(Place(log.party, number), shown)
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -281,7 +269,7 @@ class Fold:
         """What the next entry of a log waits for; None if nothing keeps it."""
         return self._logs[party].wait
 
-    def unfit(self, party: PartyId) -> Mapping[int, str]:
+    def unfit(self, party: PartyId) -> Faults:
         """The unfit entries of a log within the cut, with their codes."""
         return self._logs[party].unfit
 
@@ -377,8 +365,8 @@ class Fold:
         """That `party` received an entry of another, by what is within `cut`: rule (4)."""
         end = self.cut() if cut is None else cut
         entry = self._entry_of_receipt(place, party, end)
-        times = [] if entry is None else [(self._logs[party].at[entry], _NEVER)]
-        for stamp in self._stamps_of(place, end):
+        times = [] if entry is None else [(self._logs[party].at[entry], _NO_PROOF)]
+        for stamp in self._custody.stamps(place, end):
             late = entry is not None and self.before(
                 Place(party, entry), Place(place.party, stamp.index)
             )
@@ -387,21 +375,21 @@ class Fold:
         if not times:
             return None
         at, proof = min(times)
-        return Receipt(at, entry, None if proof == _NEVER else proof)
+        return Receipt(at, entry, None if proof == _NO_PROOF else proof)
 
     def _entry_of_receipt(self, place: Place, party: PartyId, end: Cut) -> int | None:
         entry = self.first_after(place, party, end)
-        if entry is not None and (later := self._lacking.get((party, place))) is not None:
-            return later if later != _NEVER and later < end[party] else None
-        return entry
-
-    def _stamps_of(self, place: Place, end: Cut) -> Iterator[_Stamp]:
-        return (s for s in self._stamps.get(place, ()) if s.index < end[place.party])
+        if entry is None or self._custody.lacks(party, place):
+            return None
+        later = self._custody.had(party, place)
+        if later is None:
+            return entry
+        return later if later < end[party] else None
 
     def neutral_stamps(self, place: Place, cut: Cut | None = None) -> list[int]:
         """Times at which neutral witnesses cosigned an entry, as its sender has logged them."""
         end = self.cut() if cut is None else cut
-        return [s.at for s in self._stamps_of(place, end) if s.cosigner is None]
+        return [s.at for s in self._custody.stamps(place, end) if s.cosigner is None]
 
     def delivery(self, place: Place, party: PartyId, cut: Cut | None = None) -> Delivery:
         """What `party`'s own log says of another's entry; proofs are not asked."""
@@ -412,9 +400,12 @@ class Fold:
         return Delivery.RECEIVED if received else Delivery.LACKING
 
     def lacking(self, party: PartyId) -> list[Place]:
-        """Entries whose bodies `party` has named as lacking, and not yet as had; oldest first."""
-        named = self._lacking.items()
-        return [place for (whose, place), have in named if whose == party and have == _NEVER]
+        """Entries whose bodies `party` has named as lacking, and not yet as had."""
+        return self._custody.lacking(party)
+
+    def lacks(self, party: PartyId, place: Place) -> bool:
+        """Whether `place` is one of `lacking`."""
+        return self._custody.lacks(party, place)
 
     def settled(self, place: Place, parties: Collection[PartyId], cut: Cut | None = None) -> bool:
         """Whether an entry is in the past of all that `parties` will ever say: rule (5)."""
@@ -441,9 +432,9 @@ class Fold:
 
         Not while its own log is not all folded: one more entry would change nothing.
         """
+        own = self._logs[party]
         return self.is_folded(party) and any(
-            not self._logs[place.party].flags[place.index] & SAYS_RECEIVED
-            for place in self.new_to(party)
+            log.spoke > own.row[log.order] for log in self._order if log is not own
         )
 
 
@@ -461,24 +452,3 @@ def _open(
 
 def _leaves(header: Header, key: str) -> list[bytes]:
     return [bytes.fromhex(leaf) for leaf in cast(list[str], header.data.get(key, []))]
-
-
-def _cosigned(rules: Rules, checkpoint: Checkpoint, header: Header, index: int) -> Iterator[_Stamp]:
-    """What a `proof.v1` shows: at most one stamp, of a member's mirror or a neutral witness."""
-    try:
-        line = parse_base64(cast(str, header.data["sig"]).encode(), "fold.stamp")
-    except MalformedError:
-        return
-    keys: list[tuple[PartyId | None, CosignatureVerifier]] = [
-        *((member.party, key) for member in rules.members for key in member.cosigners),
-        *((None, key) for key in rules.witnesses),
-    ]
-    for cosigner, key in keys:
-        if key.name == header.data["name"] and key.key_id == line[:4]:
-            try:
-                at = key.verify_checkpoint(checkpoint, line[4:])
-            except SignatureError:
-                return
-            if at > 0:
-                yield _Stamp(cosigner, index, at)
-            return

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from convenio.core.faults import Faults
 from convenio.core.fit import Fit, LogState, Opened, Unfit
 from convenio.core.hashindex import HashIndex
 from convenio.core.place import Alarm, Wait
@@ -46,6 +47,7 @@ class FoldedLog:
         "queue",
         "row",
         "seen",
+        "spoke",
         "state",
         "unfit",
         "wait",
@@ -61,7 +63,8 @@ class FoldedLog:
         self.wait: Wait | None = None
         self.alarm: Alarm | None = None
         self.state = LogState()
-        self.unfit: dict[int, str] = {}
+        self.unfit = Faults()
+        self.spoke = 0  # its size behind its last fit entry that is no `received.v1`
         self.leaves = HashIndex()
         self.flags = bytearray()
         self.at = array("q")  # of the entry if fit, else of the last fit one before
@@ -82,6 +85,8 @@ class FoldedLog:
         for column, size in zip(self.past, self.row, strict=True):
             column.append(size)
         self.row[self.order] = self.size
+        if flags & FIT and not flags & SAYS_RECEIVED:
+            self.spoke = self.size
         self.head = None
         self.wait = None
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import base64
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import Final, cast
+from typing import Final
 
 from convenio.core.canon import Object
 from convenio.core.draft import Draft, Seen, draft
@@ -35,6 +35,7 @@ from convenio.core.trust import author_key_name
 from convenio.instruments.cases import Casebook
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
+from convenio.node.incomplete import Incomplete
 from convenio.node.index import Index
 from convenio.node.registry import GENERATION, Log, Registry
 from convenio.node.splits import Splits
@@ -57,17 +58,19 @@ class Answers:
     thread may read it. It covers an entry only once its bodies are here, or once a `received.v1` of
     ours has named them as lacking: else any record of ours would claim a receipt we cannot give.
     incomplete: entries whose bodies for us were not here when they were folded. arrived: entries of
-    which something may have come since we last looked. objected: leaves we have objected to;
-    considered: up to which index we have looked for what to object to. proven: whose cosignature
-    over which leaf of ours we have logged, by the key's name.
+    which something has come since we last looked; started: whether we have looked at all since the
+    start. objected: leaves we have objected to; considered: how much of a log was looked at for
+    what to object to. proven: whose cosignature over which leaf of ours we have logged, by the
+    key's name.
     """
 
     book: Casebook
     states: States
     lock: threading.Lock
     seen: Seen = field(default_factory=dict)
-    incomplete: dict[Place, bytes] = field(default_factory=dict)
-    arrived: set[Place] | None = None  # None: not looked since the start
+    incomplete: Incomplete = field(default_factory=Incomplete)
+    arrived: deque[Place] = field(default_factory=deque)
+    started: bool = False
     objected: set[str] = field(default_factory=set)
     considered: dict[PartyId, int] = field(default_factory=dict)
     proven: set[tuple[str, str]] = field(default_factory=set)
@@ -116,12 +119,14 @@ class Answering:
                 answers.proven.add((str(said["leaf"]), str(said["name"])))
             return
         if any(self._lacking(answers, item.place.party, item.header)):
-            answers.incomplete[item.place] = item.leaf
+            answers.incomplete.add(item.place)
 
     # --- two histories ---
 
     def say_splits(self, own: Log) -> None:
         """What a frozen channel still says: each proof of two histories that our log lacks."""
+        with self._lock:
+            self._came.pop(own.channel.ch, None)  # nothing of it will be said any more
         for record_id, data in self._splits.unsaid(own):
             self._say(own, self._draft(own, SPLIT, data, record_id), {})
 
@@ -129,68 +134,61 @@ class Answering:
 
     def say_received(self, answers: Answers, own: Log) -> bool:
         """One `received.v1`, if one is due; True if there may be more to say."""
-        have = self._have(answers, own)
+        have, looked = self._have(answers, own)
         with answers.lock:
             due = answers.book.needs_answer(own.party)
-            lack = self._unanswered(answers, own.party)
-        named, rest = self._first_lacking(answers, lack)
+            answers.incomplete.forget(self._covered(answers.fold, own.party))
+        look = answers.incomplete.look(lambda p: not self._complete(answers, p), MAX_LACKING)
         with answers.lock:  # what does not fit, and what has it in its past, is not claimed yet
-            seen = answers.fold.seen(own.party, rest)
-            digest = {} if rest else answers.states.to_say(int(self._clock()))
-        said = [*have][:MAX_LACKING]
-        if due or named or have:
+            seen = answers.fold.seen(own.party, look.rest)
+            digest = {} if look.rest else answers.states.to_say(int(self._clock()))
+        if due or look.named or have:
             data: Object = dict(digest)
-            if named:
-                data["lack"] = [leaf.hex() for leaf in named.values()]
-            if said:
-                data["have"] = [have[place].hex() for place in said]
+            for key, places in (("lack", look.named), ("have", have)):
+                if places:
+                    data[key] = [answers.fold.leaf(place).hex() for place in places]
             self._say(own, self._draft(own, RECEIVED, data), seen)
         answers.seen = seen
-        for place in named:
-            answers.incomplete.pop(place, None)
-        if answers.arrived is not None:
-            answers.arrived.difference_update(said)
-        return bool(rest) or len(have) > len(said)
+        answers.incomplete.drop(look)
+        for _ in range(looked):
+            answers.arrived.popleft()
+        return bool(look.rest or answers.arrived)
 
-    def _have(self, answers: Answers, own: Log) -> dict[Place, bytes]:
-        """The entries we said we lack something of, and which are whole now."""
+    @staticmethod
+    def _covered(fold: Fold, own: PartyId) -> Callable[[PartyId], int]:
+        """How much of another's log our last entry covers."""
+        size = fold.cut()[own]
+        return lambda party: fold.covers(Place(own, size - 1), party) if size else 0
+
+    def _have(self, answers: Answers, own: Log) -> tuple[list[Place], int]:
+        """The next entries that we said we lack something of and that are whole now, as many as
+        one answer names; and how many of `arrived` were looked at for that.
+
+        One that is not whole yet is looked at again when another body of it comes.
+        """
+        self._note_arrived(answers, own)
+        whole: dict[Place, None] = {}
+        looked = 0
+        for place in answers.arrived:
+            if len(whole) == MAX_LACKING:
+                break
+            looked += 1
+            if answers.fold.lacks(own.party, place) and self._complete(answers, place):
+                whole[place] = None
+        return [*whole], looked
+
+    def _note_arrived(self, answers: Answers, own: Log) -> None:
+        """Which entries what has come is of. The first time after a start anything may have."""
+        if not answers.started:
+            answers.arrived.extend(answers.fold.lacking(own.party))
+            answers.started = True
         with self._lock:
-            came = {*self._came.get(own.channel.ch, ())}
-        with answers.lock:
-            absent = answers.fold.lacking(own.party) if came or answers.arrived != set() else []
-        if answers.arrived is None:
-            answers.arrived = set(absent)
+            came = [*self._came.get(own.channel.ch, ())]
         for party, c in came:
             citing = self._index.citing(own.channel.ch, party, c)
-            answers.arrived.update(Place(party, index) for index in citing)
+            answers.arrived.extend(Place(party, index) for index in citing)
         with self._lock:
             self._came.get(own.channel.ch, set()).difference_update(came)
-        answers.arrived &= {*absent, *answers.incomplete}  # what is named already, or will be
-        whole = [p for p in absent if p in answers.arrived and self._complete(answers, p)]
-        return {place: answers.fold.leaf(place) for place in whole}
-
-    def _first_lacking(
-        self, answers: Answers, places: dict[Place, bytes]
-    ) -> tuple[dict[Place, bytes], list[Place]]:
-        """The first few, as they were folded, of which something lacks; and all that follow.
-
-        Those are looked at when their turn comes: there may be as many as a partner sends in a day.
-        """
-        named: dict[Place, bytes] = {}
-        rest = iter(places)
-        while len(named) < MAX_LACKING and (place := next(rest, None)):
-            if not self._complete(answers, place):
-                named[place] = places[place]
-        return named, list(rest)
-
-    def _unanswered(self, answers: Answers, own: PartyId) -> dict[Place, bytes]:
-        """The incomplete entries that nothing we have said covers yet."""
-        size = answers.fold.cut()[own]
-        last = Place(own, size - 1) if size else None
-        for place in list(answers.incomplete):
-            if last and place.index < answers.fold.covers(last, place.party):
-                del answers.incomplete[place]
-        return dict(answers.incomplete)
 
     def _header(self, answers: Answers, place: Place) -> Header:
         member = next(m for m in answers.fold.rules.members if m.party == place.party)
@@ -227,14 +225,11 @@ class Answering:
                     data: Object = {"leaf": leaf, "code": code.replace(".", "_")}
                     self._say(own, self._draft(own, OBJECTION, data), answers.seen)
                     answers.objected.add(leaf)
-                answers.considered[log.party] = index
+                answers.considered[log.party] = index + 1
 
     def _unconsidered(self, answers: Answers, log: Log) -> list[tuple[int, str]]:
-        last = answers.considered.get(log.party, -1)
         with answers.lock:
-            unfit = answers.fold.unfit(log.party)
-            fresh = takewhile(lambda index: index > last, reversed(cast(dict[int, str], unfit)))
-            return [(index, unfit[index]) for index in fresh][::-1]
+            return answers.fold.unfit(log.party).since(answers.considered.get(log.party, 0))
 
     def prove(self, answers: Answers, own: Log) -> None:
         """Log a debtor's cosignature over what started a clock, if it keeps silent about it.

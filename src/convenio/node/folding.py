@@ -45,8 +45,8 @@ class _Channel:
     say all cases come to. answers: what is to be said of it in our own log. fresh: what came into
     the cut and is not looked at and indexed yet. last: how much of each log counts, once a party
     was found to have signed two histories; nothing beyond is folded. looked: how much of each log
-    was looked at for proofs of such. marked: the fold marks as they were set. alarmed: how many
-    were told.
+    was looked at for proofs of such. marks: the fold marks as the store has them. alarmed: how
+    many were told.
     """
 
     fold: Fold
@@ -56,7 +56,7 @@ class _Channel:
     fresh: list[Folded] = field(default_factory=list)
     last: dict[PartyId, int] | None = None
     looked: dict[PartyId, int] = field(default_factory=dict)
-    marked: dict[PartyId, int] = field(default_factory=dict)
+    marks: dict[PartyId, tuple[int, dict[int, str]]] = field(default_factory=dict)
     alarmed: int = 0
 
     @classmethod
@@ -312,7 +312,7 @@ class Folding:
         head = self._store.head(log.origin)
         if head.size <= held or held - size >= MAX_WAITING:
             return False
-        judged, unfit = self._store.fold_mark(log.origin)
+        judged, unfit = self._mark(state, log)
         known = log.own or held < judged  # their signatures were checked before
         end = min(held + BATCH, head.size if log.own or not known else judged)
         if state.last is not None:  # a split is proved: what was folded then is what counts
@@ -366,19 +366,23 @@ class Folding:
         """Renew the mark up to which this log is judged, so that a restart need not do it again."""
         with self._lock:
             size = state.fold.cut()[log.party]
-            unfit = dict(state.fold.unfit(log.party))
-        state.marked[log.party] = max(size, judged)
+            fresh = dict(state.fold.unfit(log.party).since(judged))
         if size > judged:
-            self._store.set_fold_mark(
-                log.origin, size, {i: code for i, code in unfit.items() if i >= judged}
-            )
+            self._store.set_fold_mark(log.origin, size, fresh)
+            state.marks[log.party] = size, {}
+        elif state.fold.held(log.party) >= judged:  # all that was known is fed
+            state.marks[log.party] = judged, {}
 
     def _mark_again(self, state: _Channel, log: Log) -> None:
         """A log that waited for another is folded with that one's entries: its mark is late."""
-        with self._lock:
-            size = state.fold.cut()[log.party]
-        if size > state.marked.get(log.party, size):
-            self._remember(state, log, state.marked[log.party])
+        if log.party in state.marks:
+            self._remember(state, log, state.marks[log.party][0])
+
+    def _mark(self, state: _Channel, log: Log) -> tuple[int, dict[int, str]]:
+        """Up to which entry this log is judged, and what of it was found unfit before the start."""
+        if log.party not in state.marks:
+            state.marks[log.party] = self._store.fold_mark(log.origin)
+        return state.marks[log.party]
 
     def _logs(self, ch: str) -> list[Log]:
         return self._registry.logs(ch)
