@@ -129,7 +129,7 @@ class Late:
     """Keeps bodies from being pushed until they are let go."""
 
     def __init__(self, home: Home) -> None:
-        self._partnering = home.node.partnering
+        self._partnering, self._clock = home.node.partnering, home.clock
         self._write, self.closed = self._partnering.blob_write, True
         self._partnering.blob_write = self  # type: ignore[method-assign, assignment]
 
@@ -140,6 +140,7 @@ class Late:
 
     def open(self) -> None:
         self.closed = False
+        self._clock.now += 1  # or what lacks would not be sent again yet
 
 
 class Refusing(Late):
