@@ -20,7 +20,8 @@ CHANNEL = "bench"
 
 
 class World:
-    """`mx` and `us`, with one members' channel in force. Nothing runs until it is started."""
+    """`mx` and `us`, with one members' channel in force. Nothing runs but what copies commits
+    to their place, as in every node."""
 
     def __init__(self, folder: Path, ports: tuple[int, int] = (1, 2)) -> None:
         self.folder = folder
@@ -49,6 +50,7 @@ class World:
 
     def _open(self, party: str) -> Node:
         node = Node(Directory.take(self.folder / party), PHRASE)
+        node.backfill.start()
         node.people.add("keeper", "ana", ["officer"], ["liaison"], int(node.clock()))
         return node
 

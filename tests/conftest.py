@@ -55,6 +55,12 @@ def shared() -> Path:
     return path
 
 
+@pytest.fixture
+def soak_s(request: pytest.FixtureRequest) -> float:
+    """For how many seconds a test that runs for long does: those that do share what was told."""
+    return float(os.environ.get("CONVENIO_SOAK_S", "600")) / len(request.session.items)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_network() -> Any:
     """Connections leave this machine nowhere: loopback and local sockets only."""

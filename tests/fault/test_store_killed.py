@@ -259,7 +259,17 @@ FLIPS = {
         {Finding(MIRROR, "check.pending", 300)},
     ),
     "the place of a record": (
-        "UPDATE record SET idx = idx - 1 WHERE idx = 499",
+        "UPDATE named SET ids = CAST(substr(ids, 1, 16) || x'7fff' || substr(ids, 19) AS BLOB)"
+        " WHERE ids <> x''",
+        {Finding(OWN, "check.ids", 700)},
+    ),
+    "a run that begins elsewhere": (
+        "UPDATE named SET start = 1",
+        {Finding(OWN, "check.ids", 700)},
+    ),
+    "an id under another byte": (
+        "UPDATE named SET ids = CAST(x'ffee' || substr(ids, 3) AS BLOB)"
+        " WHERE key = (SELECT min(key) FROM named WHERE ids <> x'')",
         {Finding(OWN, "check.ids", 700)},
     ),
     "the place of a new record": (
@@ -267,7 +277,21 @@ FLIPS = {
         {Finding(OWN, "check.ids", 700)},
     ),
     "an id that stands twice": (
-        "UPDATE record SET id = (SELECT substr(ids, 17, 16) FROM fresh) WHERE idx = 499",
+        "UPDATE fresh SET ids = CAST((SELECT substr(ids, 1, 16) FROM named WHERE ids <> x'')"
+        " || substr(ids, 17) AS BLOB)",
+        {Finding(OWN, "check.ids", 700)},
+    ),
+    "an id of a run that is missing": (
+        "UPDATE named SET ids = substr(ids, 19) WHERE key = (SELECT max(key) FROM named"
+        " WHERE ids <> x'')",
+        {Finding(OWN, "check.ids", 700)},
+    ),
+    "a run that is gone": (
+        "DELETE FROM named",
+        {Finding(OWN, "check.ids", 700)},
+    ),
+    "a row of a run that is gone": (
+        "DELETE FROM named WHERE key & 255 = 7",
         {Finding(OWN, "check.ids", 700)},
     ),
     "a missing id": (

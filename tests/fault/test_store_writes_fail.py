@@ -31,6 +31,7 @@ from tests.support.stores import (
 
 from convenio.core.errors import ConflictError, UnavailableError
 from convenio.store.api import Cosigned, LogSpec
+from convenio.store.ids import Ids
 from convenio.store.sqlite import SqliteStore
 
 Write = Callable[[SqliteStore], object]
@@ -81,10 +82,17 @@ def cosigned(size: int) -> Cosigned:
     return Cosigned(size, root_of(size), "us/mirror", b"\0\0\0\1", b"line", 5, 5, flagged=False)
 
 
+def append_a_run(store: SqliteStore) -> object:
+    """The ids of what is there become a run, as after each ten thousand."""
+    store._ids = Ids(max_fresh=260)
+    return store.append(OWN, 250, named(range(250, 270)), signing(OWN))
+
+
 WRITES: dict[str, Write] = {
     "a log is added": lambda s: s.add_log(LogSpec("new", "ab" * 32, "mx", 2, own=True)),
     "one entry is appended": lambda s: s.append(OWN, 250, named([250]), signing(OWN)),
     "entries across a tile": lambda s: s.append(OWN, 250, named(range(250, 530)), signing(OWN)),
+    "ids become a run": append_a_run,
     "a checkpoint is replaced": lambda s: s.replace_checkpoint(
         OWN, 250, signed_head(OWN, 250).checkpoint
     ),

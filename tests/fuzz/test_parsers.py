@@ -22,7 +22,6 @@ from convenio.core.errors import ConvenioError
 from convenio.words.errors import HAPPENED
 
 COUNT: Final = int(os.environ.get("CONVENIO_FUZZ_COUNT", "1200"))
-SOAK_S: Final = float(os.environ.get("CONVENIO_SOAK_S", "600"))
 CPU_S: Final = 2.0  # for one input of at most 128 KiB; what is usual is a thousandth of it
 MEMORY: Final = 48 << 20  # at most, for the largest inputs
 
@@ -65,8 +64,8 @@ def test_broken_bytes_are_refused_or_print_back(target: Target) -> None:
 
 
 @pytest.mark.soak
-def test_broken_bytes_for_long() -> None:
-    until, seed, done = time.monotonic() + SOAK_S, 2, 0
+def test_broken_bytes_for_long(soak_s: float) -> None:
+    until, seed, done = time.monotonic() + soak_s, 2, 0
     while time.monotonic() < until:
         for target in TARGETS:
             count = max(200 // target.share, 20)

@@ -13,6 +13,9 @@ from tests.support.stores import MIRROR, OWN, checkpoint, entry, id_of, signing
 
 from convenio.core.errors import UnavailableError
 from convenio.core.merkle import leaf_hash
+from convenio.store.backfill import Backfill
+from convenio.store.database import Database
+from convenio.store.schema import KIND, VERSION
 from convenio.store.sqlite import SqliteStore
 
 STEPS = cycle((1, 40, 1, 256, 2, 1, 30, 300))
@@ -42,7 +45,9 @@ def mirror(store: SqliteStore) -> int:
 
 def main() -> None:
     kind, path = sys.argv[1], Path(sys.argv[2])
-    store = SqliteStore.open(path)
+    SqliteStore.open(path).close()
+    store = SqliteStore(Database.open(path, VERSION, kind=KIND), max_fresh=700)
+    Backfill(store, every_s=0.05).start()
     write = append if kind == "own" else mirror
     print("open", flush=True)
     try:

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from tests.support.commands import PATIENCE_S, Commands
 
 from convenio.cli.demo.content import ACTIONS, FENTANYL_SEIZED, GOALS, HOMICIDE_VICTIMS
 from convenio.node.control import ControlClient
+from convenio.node.setup import LOCK
 
 OTHER = {"LANGUAGE": ""}
 
@@ -70,6 +72,17 @@ def sign_in_page(link: str) -> int:
     status = connection.getresponse().status
     connection.close()
     return status
+
+
+def test_its_nodes_end_when_the_demo_is_killed(do: Commands) -> None:
+    with do.start("demo", "--dir", "d", "--json") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["ok"]
+        process.kill()
+    for party in ("mx", "us"):
+        lock = do.folder / "d" / party / LOCK
+        subprocess.run(["flock", "-w", str(PATIENCE_S), lock, "true"], check=True)
+        assert not ControlClient(do.folder / "d" / party).running()
 
 
 def test_a_node_that_dies_under_the_demo_is_an_error(tmp_path: Path) -> None:

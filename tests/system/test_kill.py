@@ -47,7 +47,6 @@ from convenio.store.api import Stored
 
 KILLS = int(os.environ.get("CONVENIO_KILLS", "12"))
 SEED = int(os.environ.get("CONVENIO_SEED", "1"))
-SOAK_S = float(os.environ.get("CONVENIO_SOAK_S", "60"))
 PATIENCE_S = 60.0
 MOMENT = threading.Event()  # never set: a random moment is a wait that nobody ends early
 OTHER = {"mx": "us", "us": "mx"}
@@ -331,8 +330,8 @@ def test_nodes_killed_at_random_while_both_write_lose_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.soak
-def test_nodes_killed_for_long_lose_nothing(tmp_path: Path) -> None:
-    until, seed = time.monotonic() + SOAK_S, SEED
+def test_nodes_killed_for_long_lose_nothing(tmp_path: Path, soak_s: float) -> None:
+    until, seed = time.monotonic() + soak_s, SEED
     while time.monotonic() < until:
         folder = tmp_path / str(seed)
         folder.mkdir()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import queue
+import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from convenio.core.errors import ConflictError, UnavailableError
+from convenio.store.backfill import Backfill
 from convenio.store.database import Database
 from convenio.store.sqlite import SqliteStore
 
@@ -165,3 +170,92 @@ class TestTransactions:
             words(database)
         with pytest.raises(RuntimeError), database.write():
             pass
+
+
+class TestBackfill:
+    def test_what_is_committed_comes_to_its_place_while_the_file_is_open(
+        self, database: Database, path: Path, tmp_path: Path
+    ) -> None:
+        put(database, 1)
+        assert in_the_file_alone(path, tmp_path / "before.db") == 0
+        database.backfill()
+        assert in_the_file_alone(path, tmp_path / "after.db") == 1
+
+    def test_a_reader_holds_back_what_it_does_not_see_until_it_ends(
+        self, database: Database, path: Path, tmp_path: Path
+    ) -> None:
+        put(database, 1)
+        with database.reading() as db:
+            db.execute("BEGIN")
+            db.execute("SELECT * FROM t").fetchall()
+            put(database, 2)
+            database.backfill()
+            assert in_the_file_alone(path, tmp_path / "held.db") < 2
+            db.execute("COMMIT")
+        database.backfill()
+        assert in_the_file_alone(path, tmp_path / "free.db") == 2
+
+    @pytest.mark.parametrize("number", [sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT])
+    def test_a_disk_that_fails_it_ends_all_writing(self, path: Path, number: int) -> None:
+        """What was to be copied may be lost in the cache of a disk that has said no once."""
+        Database.create(path, SCRIPT, 3).close()
+        with closing(Database.open(path, 3, connect=failing_to_fill(number))) as database:
+            put(database, 1)
+            with pytest.raises(UnavailableError):
+                database.backfill()
+            assert database.dead
+            with pytest.raises(UnavailableError, match=r"store\.dead"):
+                put(database, 2)
+
+    def test_a_full_disk_does_not(self, path: Path) -> None:
+        Database.create(path, SCRIPT, 3).close()
+        connect = failing_to_fill(sqlite3.SQLITE_FULL)
+        with closing(Database.open(path, 3, connect=connect)) as database:
+            put(database, 1)
+            with pytest.raises(UnavailableError, match=r"store\.disk_full"):
+                database.backfill()
+            put(database, 2)
+
+    def test_after_the_end_it_does_nothing(self, database: Database) -> None:
+        put(database, 1)
+        database.close()
+        database.backfill()
+
+    def test_a_thread_does_it_and_tells_what_is_our_own_fault(self) -> None:
+        told: queue.SimpleQueue[object] = queue.SimpleQueue()
+        says: list[Exception] = [UnavailableError("store.disk_full"), ZeroDivisionError()]
+
+        class Store:
+            def backfill(self) -> None:
+                told.put("asked")
+                raise says.pop(0)
+
+        with Backfill(Store(), told.put, every_s=0.001):
+            found = [told.get(timeout=10) for _ in range(3)]
+        assert found[:2] == ["asked", "asked"]  # a disk that says no is asked again
+        assert isinstance(found[2], ZeroDivisionError)
+
+
+def put(database: Database, number: int) -> None:
+    with database.write() as db:
+        db.execute("INSERT INTO t VALUES (?, 'word')", (number,))
+
+
+def in_the_file_alone(path: Path, copy: Path) -> int:
+    """How many rows the file has without its write-ahead log."""
+    shutil.copy(path, copy)
+    with closing(sqlite3.connect(copy)) as db:
+        (count,) = db.execute("SELECT count(*) FROM t").fetchone()
+    return int(count)
+
+
+def failing_to_fill(number: int) -> Callable[..., sqlite3.Connection]:
+    class Faulty(sqlite3.Connection):
+        def execute(self, sql: str, *more: Any) -> Any:
+            if "wal_checkpoint" in sql:
+                error = sqlite3.OperationalError("the disk says no")
+                error.sqlite_errorcode = number
+                raise error
+            return super().execute(sql, *more)
+
+    return partial(sqlite3.connect, factory=Faulty)

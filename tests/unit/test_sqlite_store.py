@@ -18,6 +18,7 @@ from tests.support.stores import (
     announce,
     checkpoint,
     grow_to,
+    id_of,
     named,
     root_of,
     signing,
@@ -26,7 +27,10 @@ from tests.support.stores import (
 from convenio.core.errors import ConflictError
 from convenio.core.merkle import Leaves, RightEdge, leaf_hash, tree_root
 from convenio.store.api import Finding
-from convenio.store.rows import _place, find_leaf
+from convenio.store.database import Database
+from convenio.store.ids import Sieve
+from convenio.store.rows import find_leaf, place_in
+from convenio.store.schema import KIND, VERSION
 from convenio.store.sqlite import SqliteStore
 
 RUN = 65_536
@@ -94,7 +98,57 @@ def test_a_leaf_that_only_begins_alike_is_not_found(store: SqliteStore) -> None:
 )
 def test_only_the_start_of_a_row_is_looked_at(rows: list[bytes], wanted: bytes, start: int) -> None:
     places = [n for n, row in enumerate(rows) if n >= start and row.startswith(wanted)]
-    assert _place(b"".join(rows), wanted, 4, start) == (places[0] if places else None)
+    assert place_in(b"".join(rows), wanted, 4, start) == (places[0] if places else None)
+
+
+def test_ids_are_found_and_refused_over_many_runs_and_a_larger_sieve(tmp_path: Path) -> None:
+    """Fresh ids become runs, the sieve is made anew, another process starts with what is there."""
+    path, total = tmp_path / "log.db", 3_000
+    SqliteStore.create(path).close()
+    for part in range(3):
+        with closing(many_runs(path)) as store:
+            store.add_log(OWN_LOG)
+            grow_to(store, total * (part + 1) // 3)
+    with closing(many_runs(path)) as store:
+        for number in range(0, total, 7):
+            found = store.find(OWN, id_of(number))
+            assert found is not None
+            assert found.index == number
+            with pytest.raises(ConflictError, match=r"store\.duplicate_id") as refused:
+                store.append(OWN, total, named([total, number]), signing(OWN))
+            assert refused.value.parameters["index"] == number
+        assert store.find(OWN, id_of(total)) is None
+        assert not list(store.check())
+
+
+def many_runs(path: Path) -> SqliteStore:
+    return SqliteStore(Database.open(path, VERSION, kind=KIND), max_fresh=50)
+
+
+def test_a_second_writer_settles_ids_behind_the_firsts_back(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    SqliteStore.create(path).close()
+    with closing(many_runs(path)) as one, closing(many_runs(path)) as two:
+        one.add_log(OWN_LOG)
+        for size in (10, 60, 70, 260, 300, 420):
+            grow_to(two if size in {60, 260, 420} else one, size)
+            for store in (one, two):
+                for number in range(0, size, 9):
+                    with pytest.raises(ConflictError, match=r"store\.duplicate_id"):
+                        store.append(OWN, size, named([number]), signing(OWN))
+
+
+@given(st.lists(st.binary(min_size=16, max_size=16)), st.lists(st.binary(min_size=16, max_size=16)))
+def test_a_sieve_forgets_nothing(put: list[bytes], others: list[bytes]) -> None:
+    sieve = Sieve(1)  # far too small: then it keeps too much, never too little
+    sieve.add(put)
+    assert sieve.kept([*put, *others])[: len(put)] == put
+
+
+def test_a_sieve_lets_nearly_all_new_ids_through() -> None:
+    sieve = Sieve(20_000)
+    sieve.add(id_of(number) for number in range(20_000))
+    assert len(sieve.kept(map(id_of, range(20_000, 40_000)))) < 20_000 // 100
 
 
 def test_reading_a_long_log_takes_little_memory(store: SqliteStore) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import signal
 import subprocess
 import threading
@@ -28,23 +29,25 @@ TICK_S = 60
 STOP_S = 10
 
 
-def run(
+def run(  # noqa: PLR0913 - each has a name and a default
     directory: Path,
     passphrase: str,
     *,
     opened: Callable[[Node], Progress] = lambda _node: _unseen,
     ready: Callable[[Node], None],
     pages: Sequence[str] = (),
+    parent: int = 0,
 ) -> None:
-    """Serve the node in `directory` until SIGTERM or SIGINT.
+    """Serve the node in `directory` until SIGTERM or SIGINT, or until the parent has gone.
 
     Args:    opened: called once the node's stores are open; what it gives is told how far the logs
              are read. ready: called once everything listens. pages: the command line of the pages'
-             process.
+             process. parent: the process that started this one and that it must not outlive; 0
+             for none.
     Raises:  UnavailableError: node.running · serve.* · node.failed · store.*, when it must not go
              on · UnverifiedError: age.wrong_passphrase.
     """
-    stopping = threading.Event()
+    stopping = _Stopping(parent)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     locked = Directory.take(directory)
@@ -59,13 +62,24 @@ def run(
         node.stop()
 
 
+class _Stopping(threading.Event):
+    """That the process is to end: it was told so, or who started it has gone."""
+
+    def __init__(self, parent: int) -> None:
+        super().__init__()
+        self._parent = parent
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return super().wait(timeout) or bool(self._parent and os.getppid() != self._parent)
+
+
 def _unseen(_done: int, _total: int) -> None:
     pass
 
 
 def _serve(
     node: Node,
-    stopping: threading.Event,
+    stopping: _Stopping,
     progress: Progress,
     ready: Callable[[Node], None],
     pages: Sequence[str],
@@ -100,7 +114,7 @@ def _partner_server(node: Node) -> PartnerServer:
 
 def _watch(
     node: Node,
-    stopping: threading.Event,
+    stopping: _Stopping,
     partners: PartnerServer,
     web: subprocess.Popen[bytes] | None,
 ) -> None:

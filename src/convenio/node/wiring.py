@@ -51,6 +51,7 @@ from convenio.node.splits import Splits
 from convenio.node.sweeping import Sweeping
 from convenio.peer.client import Partner, PartnerConfig
 from convenio.peer.wire import Limits as PeerLimits
+from convenio.store.backfill import Backfill
 from convenio.store.objects import BlobLimits, DiskBlobs
 from convenio.store.sqlite import SqliteStore
 
@@ -166,6 +167,7 @@ class Node:
         scratch = self.path / setup.SCRATCH
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(mode=0o700)
+        self.backfill = Backfill(self.store, self._failed)
         self.registry = Registry(self.local, self.store, self.party)
         self.publisher = Publisher(self.store, self.keys, clock)
         self.sequencer = Sequencer(
@@ -260,6 +262,7 @@ class Node:
         progress: of reading what the logs say, in entries, until all are folded and indexed.
         """
         self._freeze_split()
+        self.backfill.start()
         self.sequencer.start()
         self.folding.start(progress)
         if feeding:
@@ -270,6 +273,7 @@ class Node:
         self.outbox.stop()
         self.folding.stop()
         self.sequencer.stop()
+        self.backfill.stop()
         self.quotas.close()
         self.index.close()
         self.local.close()

@@ -26,8 +26,11 @@ _WRITER: Final = """
 PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
 PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA recursive_triggers = ON;
 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;
-PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;
+PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864;
 """
+_FILLER: Final = (
+    "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;"
+)
 _READER: Final = """
 PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
 PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;
@@ -46,6 +49,9 @@ class Database:
         self._lock = threading.RLock()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
+        self._filling = threading.Lock()
+        self._filler: sqlite3.Connection | None = None
+        self._commits = self._filled = 0
         self._writer = None if read_only else self._open_writer()
         self.dead = False
 
@@ -134,6 +140,27 @@ class Database:
         with self.reading() as reader:
             return reader.execute(sql, parameters).fetchall()
 
+    def backfill(self) -> None:
+        """Copy what is committed from the write-ahead log to its place, beside the writer.
+
+        Whoever writes much calls this every second or so from a thread of its own. Otherwise the
+        writer does it in one of its commits, which then takes as long as the disk needs for all.
+        Raises:  UnavailableError: store.disk_full · store.io · store.corrupt. The last two: dead.
+        """
+        with self._filling, sqlite_errors():
+            commits = self._commits
+            if self._closed or commits == self._filled:
+                return
+            self._filler = self._filler or self._open_filler()
+            try:
+                row = self._filler.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            except sqlite3.Error as error:
+                self.dead = self.dead or _is(error, *_FATAL)
+                raise
+            busy, frames, copied = row
+            if not busy and frames == copied:
+                self._filled = commits
+
     def damage(self) -> list[str]:
         """SQLite's complaints about the structure of the file, at most 100. Reads all of it."""
         return [line for (line,) in self.read("PRAGMA quick_check(100)") if line != "ok"]
@@ -144,13 +171,13 @@ class Database:
 
     def close(self) -> None:
         """Every connection is closed. A second call does nothing."""
-        with self._lock:
+        with self._filling, self._lock:
             self._closed = True
-            for connection in [*self._idle, *filter(None, [self._writer])]:
+            for connection in [*self._idle, *filter(None, [self._filler, self._writer])]:
                 with suppress(sqlite3.Error):
                     connection.close()
             self._idle.clear()
-            self._writer = None
+            self._writer = self._filler = None
 
     def _alive(self) -> sqlite3.Connection:
         if self._writer is None:
@@ -167,9 +194,10 @@ class Database:
             self.dead = not _is(error, sqlite3.SQLITE_FULL)
             self._roll_back(writer, error)
             raise
+        self._commits += 1
 
     def _roll_back(self, writer: sqlite3.Connection, error: BaseException) -> None:
-        if _is(error, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if _is(error, *_FATAL):
             self.dead = True
         try:
             if writer.in_transaction:
@@ -182,6 +210,11 @@ class Database:
         writer.executescript(_WRITER)
         writer.execute("SELECT 1 FROM sqlite_master").fetchone()  # recovers after a crash
         return writer
+
+    def _open_filler(self) -> sqlite3.Connection:
+        filler = self._connect(_uri(self._path, "rw"), **_options(self._busy_s))
+        filler.executescript(_FILLER)
+        return filler
 
     def _take_reader(self) -> sqlite3.Connection:
         with self._lock:
@@ -248,6 +281,7 @@ def sqlite_errors() -> Iterator[None]:
         raise UnavailableError(code) from error
 
 
+_FATAL: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _CODES: Final = {
     sqlite3.SQLITE_FULL: "store.disk_full",
     sqlite3.SQLITE_BUSY: "store.locked",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from convenio.core.checkpoint import parse_signed_checkpoint
@@ -108,8 +109,9 @@ class Examination:
         ((own, size),) = self._database.read(
             "SELECT own, size FROM log JOIN tree ON tree.log = log.id WHERE log.id = ?", self._log
         )
-        with self._database.reading() as db:
+        with self._database.reading() as db, suppress(UnavailableError):
             return one_to_one(db, self._log, size if own else 0)
+        return False
 
     def _leaves(self, first: int, end: int) -> list[bytes]:
         leaves: list[bytes] = []

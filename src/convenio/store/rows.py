@@ -236,7 +236,7 @@ def find_leaf(db: sqlite3.Connection, log: int, leaf: bytes, size: int) -> int |
                 return index
     for tile in range(whole * WIDTH, -(-size // WIDTH)):
         width = min(WIDTH, size - tile * WIDTH)
-        place = _place(read_tile(db, log, 0, tile, width), leaf, HASH)
+        place = place_in(read_tile(db, log, 0, tile, width), leaf, HASH)
         if place is not None:
             return tile * WIDTH + place
     return None
@@ -247,12 +247,12 @@ def _in_slot(db: sqlite3.Connection, log: int, run: int, leaf: bytes) -> Iterato
         "SELECT leaves FROM slot WHERE key = ?", (slot_key(log, run, leaf[0]),)
     ).fetchone()
     (slot,), start = typed(row or (), bytes), 0
-    while (place := _place(slot, leaf[1:7], 8, start)) is not None:
+    while (place := place_in(slot, leaf[1:7], 8, start)) is not None:
         yield run << RUN_BITS | int.from_bytes(slot[place * 8 + 6 : place * 8 + 8], "big")
         start = place + 1
 
 
-def _place(rows: bytes, wanted: bytes, width: int, start: int = 0) -> int | None:
+def place_in(rows: bytes, wanted: bytes, width: int, start: int = 0) -> int | None:
     """Which of the rows of `width` bytes, from row `start` on, begins with `wanted`."""
     at = rows.find(wanted, start * width)
     while at >= 0 and at % width:

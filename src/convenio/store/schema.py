@@ -11,12 +11,15 @@ from typing import Final
 
 from convenio.store.api import MAX_FOREIGN
 
-VERSION: Final = 2
+VERSION: Final = 3
 KIND: Final = 0x434E4C47  # "CNLG"
 
 INDEX_BITS: Final = 40  # key of a piece: log << 40 | index of its first entry
 LEVEL_BITS: Final = 36  # key of a tile: log << 40 | level << 36 | index
 RUN_BITS: Final = 16  # a run is 65,536 leaves; key of a slot: log << 40 | run << 8 | first byte
+# The first byte of a blob as a number, in SQL: its two hex digits.
+_DIGIT: Final = "(instr('0123456789ABCDEF', substr(hex(substr(OLD.ids, 1, 1)), {}, 1)) - 1)"
+_FIRST_BYTE: Final = f"{_DIGIT.format(1)} * 16 + {_DIGIT.format(2)}"
 
 SCRIPT: Final = f"""
 CREATE TABLE log (
@@ -42,14 +45,15 @@ CREATE TABLE piece (
   CHECK (typeof(count) = 'integer' AND count BETWEEN 1 AND 256 AND typeof(bundle) = 'blob')
 );
 
--- Where the record with an id is; own logs only. fresh: ids not in `record` yet, as they came.
-CREATE TABLE record (
-  log INTEGER NOT NULL, id BLOB NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (log, id),
-  CHECK (typeof(log) = 'integer' AND typeof(id) = 'blob' AND typeof(idx) = 'integer')
-) WITHOUT ROWID;
+-- Where the record with an id is; own logs only. fresh: ids of a commit, as they came. named: those
+-- of a run that begin with one byte, each with its place in the run; start: the run's first entry.
 CREATE TABLE fresh (
   key INTEGER PRIMARY KEY, ids BLOB NOT NULL,
   CHECK (typeof(ids) = 'blob' AND length(ids) > 0 AND length(ids) % 16 = 0)
+);
+CREATE TABLE named (
+  key INTEGER PRIMARY KEY, start INTEGER NOT NULL, ids BLOB NOT NULL,
+  CHECK (typeof(start) = 'integer' AND typeof(ids) = 'blob' AND length(ids) % 18 = 0)
 );
 
 -- Full tiles of hashes. root: of the tile, its one hash in the tile above.
@@ -143,16 +147,23 @@ WHEN NEW.key <> coalesce((
   ORDER BY key DESC LIMIT 1), NEW.key >> {INDEX_BITS} << {INDEX_BITS})
 BEGIN SELECT RAISE(ABORT, 'entries come after the last one'); END;
 
-CREATE TRIGGER record_fixed BEFORE UPDATE ON record
+CREATE TRIGGER named_fixed BEFORE UPDATE ON named
 BEGIN SELECT RAISE(ABORT, 'a record keeps its place'); END;
-CREATE TRIGGER record_kept BEFORE DELETE ON record
+CREATE TRIGGER named_kept BEFORE DELETE ON named
 BEGIN SELECT RAISE(ABORT, 'a record is never forgotten'); END;
+CREATE TRIGGER named_new BEFORE INSERT ON named
+WHEN EXISTS (SELECT 1 FROM named WHERE key = NEW.key)
+BEGIN SELECT RAISE(ABORT, 'a record keeps its place'); END;
 CREATE TRIGGER fresh_fixed BEFORE UPDATE ON fresh
 BEGIN SELECT RAISE(ABORT, 'a record keeps its place'); END;
 CREATE TRIGGER fresh_kept BEFORE DELETE ON fresh
-WHEN NOT EXISTS (SELECT 1 FROM record WHERE log = OLD.key >> {INDEX_BITS}
-                 AND id = substr(OLD.ids, 1, 16)
-                 AND idx = OLD.key & ((1 << {INDEX_BITS}) - 1))
+WHEN NOT EXISTS (
+  SELECT 1 FROM named
+  WHERE key = {_FIRST_BYTE} + (
+      SELECT max(key) >> 8 << 8 FROM named
+      WHERE key >= OLD.key >> {INDEX_BITS} << {INDEX_BITS}
+        AND key < ((OLD.key >> {INDEX_BITS}) + 1) << {INDEX_BITS})
+    AND instr(ids, substr(OLD.ids, 1, 16)))
 BEGIN SELECT RAISE(ABORT, 'a record is never forgotten'); END;
 CREATE TRIGGER fresh_new BEFORE INSERT ON fresh
 WHEN EXISTS (SELECT 1 FROM fresh WHERE key = NEW.key)
@@ -220,5 +231,5 @@ def tile_key(log: int, level: int, index: int) -> int:
 
 
 def slot_key(log: int, run: int, first_byte: int) -> int:
-    """The row of the leaf hashes of a run of a log that begin with a byte."""
+    """The row of what begins with a byte, in a run of leaf hashes or of ids of a log."""
     return log << INDEX_BITS | run << 8 | first_byte

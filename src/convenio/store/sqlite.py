@@ -97,6 +97,10 @@ class SqliteStore:
     def close(self) -> None:
         self._database.close()
 
+    def backfill(self) -> None:
+        """See `Database.backfill`."""
+        self._database.backfill()
+
     @property
     def dead(self) -> bool:
         """Whether a commit failed and nobody knows what the disk holds: end the process."""

@@ -44,8 +44,11 @@ from convenio.words import N_
     show_default=True,
     help=N_("Which events are written to standard error."),
 )
+@click.option("--parent", type=int, default=0, hidden=True)  # of a program that runs nodes
 @click.pass_obj
-def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_level: str) -> None:
+def command(
+    shell: Shell, directory: Path, passphrase_file: Path | None, log_level: str, parent: int
+) -> None:
     config = read_config(directory)
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(name)s %(message)s")
     prompt = shell.text("Passphrase of the node in {directory}", directory=directory)
@@ -80,7 +83,7 @@ def command(shell: Shell, directory: Path, passphrase_file: Path | None, log_lev
     run: Callable[..., None] = importlib.import_module("convenio.api.process").run
     with starting:
         pages = _pages(directory, config.web_port)
-        run(directory, phrase, opened=opened, ready=ready, pages=pages)
+        run(directory, phrase, opened=opened, ready=ready, pages=pages, parent=parent)
     shell.advise(shell.text("Stopped."))
 
 

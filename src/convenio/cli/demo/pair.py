@@ -124,6 +124,7 @@ class Pair:
         log = self.directory / f"{party}.log"
         command = [sys.executable, "-P", "-m", "convenio.cli.main", "serve", str(self.node(party))]
         command += ["--json", "--passphrase-file", str(self.phrase_file())]
+        command += ["--parent", str(os.getpid())]
         with log.open("ab") as errors:
             process = subprocess.Popen(  # noqa: S603 - our own program
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
