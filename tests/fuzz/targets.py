@@ -34,6 +34,7 @@ from convenio.core.bundle import (
     read_member,
     write_bundle,
 )
+from convenio.core.card import parse_card, parse_roster, sign_card, sign_roster
 from convenio.core.checkpoint import Checkpoint, parse_checkpoint_text, parse_signed_checkpoint
 from convenio.core.cosign import verifier_of
 from convenio.core.encoding import parse_base64, parse_decimal, parse_hex
@@ -83,14 +84,7 @@ from convenio.core.tiles import (
     split_tile,
     tile_path,
 )
-from convenio.core.trust import (
-    parse_card,
-    parse_charter,
-    parse_roster,
-    propose_charter,
-    sign_card,
-    sign_roster,
-)
+from convenio.core.trust import parse_charter, propose_charter
 from convenio.node.config import NodeConfig, parse_config
 from convenio.node.control import _request
 from convenio.node.keys import generate, open_keys, open_root, seal_keys, seal_root
@@ -569,10 +563,10 @@ TARGETS: Final[tuple[Target, ...]] = (
         lambda found: found.note.encode(),
         share=2,
     ),
-    Target("card", ("core.trust.parse_card",), card, parse_card, share=2),
+    Target("card", ("core.card.parse_card",), card, parse_card, share=2),
     Target(
         "roster",
-        ("core.trust.parse_roster",),
+        ("core.card.parse_roster",),
         roster,
         lambda data: parse_roster(data, party("mx").card, PREVIOUS),
         share=2,

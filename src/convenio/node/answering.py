@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from convenio.core.canon import Object
+from convenio.core.card import author_key_name
 from convenio.core.draft import Draft, Seen, draft
 from convenio.core.fold import Fold
 from convenio.core.note import parse_signature_lines
@@ -31,7 +32,6 @@ from convenio.core.record import (
     PartyId,
     parse_record,
 )
-from convenio.core.trust import author_key_name
 from convenio.instruments.cases import Casebook
 from convenio.node.clock import Clock
 from convenio.node.config import Limits

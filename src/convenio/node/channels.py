@@ -10,20 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from convenio.core.card import Card, Text, parse_card
 from convenio.core.decide import Act, Question, require
 from convenio.core.errors import ConflictError, QuorumError, RefusedError
 from convenio.core.fold import FOLD_VERSION
 from convenio.core.httpsig import parse_base_url
 from convenio.core.note import Ed25519Signer
 from convenio.core.trust import (
-    Card,
     Charter,
     Quota,
     SignedCharter,
-    Text,
     matches_fingerprint,
     merge_charters,
-    parse_card,
     parse_charter,
     plain_fingerprint,
     propose_charter,

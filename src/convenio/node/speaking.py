@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from convenio.core.age import HybridRecipient
+from convenio.core.card import author_key_name
 from convenio.core.decide import Act, Person, Question, require
 from convenio.core.draft import draft
 from convenio.core.errors import ConflictError, ConvenioError, RefusedError
@@ -30,7 +31,7 @@ from convenio.core.record import (
     parse_record,
 )
 from convenio.core.seal import Label, Making, Opening, open_stream, plain_stream, seal_stream
-from convenio.core.trust import Charter, author_key_name
+from convenio.core.trust import Charter
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
 from convenio.node.keys import NodeKeys

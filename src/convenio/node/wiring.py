@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from convenio.core.card import Card, parse_card
 from convenio.core.draft import Draft, Seen
 from convenio.core.errors import (
     ConvenioError,
@@ -23,7 +24,6 @@ from convenio.core.errors import (
     UnverifiedError,
 )
 from convenio.core.record import PartyId
-from convenio.core.trust import Card, parse_card
 from convenio.node import setup
 from convenio.node.answering import Answering
 from convenio.node.channels import Channels

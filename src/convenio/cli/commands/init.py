@@ -13,8 +13,8 @@ from convenio.cli.command import command as declare
 from convenio.cli.options import EXISTING, PASSPHRASE_FILE
 from convenio.cli.phrases import new_passphrase
 from convenio.cli.shell import Shell
+from convenio.core.card import Card, Text, is_party
 from convenio.core.errors import MalformedError
-from convenio.core.trust import Card, Text, is_party
 from convenio.node.setup import CARD, ROOTS, Setup, make_node, require_room
 from convenio.node.wiring import system_clock, system_random
 from convenio.words import N_
