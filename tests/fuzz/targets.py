@@ -557,7 +557,7 @@ TARGETS: Final[tuple[Target, ...]] = (
     # --- trust ---
     Target(
         "charter",
-        ("core.trust.parse_charter",),
+        ("core.trust.parse_charter", "core.fields.open_line"),
         trust,
         parse_charter,
         lambda found: found.note.encode(),
