@@ -16,6 +16,7 @@ from tests.support.nodes import CHANNEL, OFFICER, Home, World, agree, confirm, w
 from convenio.core.errors import RefusedError, UnavailableError
 from convenio.core.place import Folded, Place
 from convenio.core.record import Header, parse_record
+from convenio.instruments.builtin import REQUEST
 from convenio.node.records import State
 from convenio.node.speaking import Attachment, Saying
 from convenio.store.api import LogStore, Stored
@@ -312,6 +313,38 @@ def test_who_waits_is_woken_by_the_very_fold_that_makes_it_true(pair: World) -> 
 
 def test_waiting_ends_in_time_when_it_does_not_come_true(pair: World) -> None:
     assert pair["mx"].node.folding.wait_until(lambda: False, 0.01) is False
+
+
+# --- who keeps silent ---
+
+
+class Asked:
+    """A store that notes of which entries a cosignature was looked for."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store, self.sizes = store, set[int]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def earliest_cosignature(self, origin: str, name: str, size: int) -> object:
+        self.sizes.add(size)
+        return self._store.earliest_cosignature(origin, name, size)
+
+
+def test_a_partner_that_is_away_is_not_asked_after_once_for_each_request(tmp_path: Path) -> None:
+    """Else each answer would look for a cosignature of every request since it went away."""
+    with world(tmp_path, instruments={REQUEST.name: REQUEST.hash}) as made:
+        mx, us = made.homes
+        us.close()
+        answering = mx.node.answering
+        asked = Asked(answering._store)
+        answering._store = cast(LogStore, asked)
+        for _ in range(20):
+            mx.say(b"Who?", act="ask", inst=REQUEST.hash, type="request.v1")
+        made.until(lambda: mx.cut()["mx"] == 20)
+        mx.node.folding.wake()
+        made.until(lambda: asked.sizes == {1})
 
 
 # --- the index ---

@@ -235,12 +235,15 @@ class Answering:
         """Log a debtor's cosignature over what started a clock, if it keeps silent about it.
 
         Else a debtor that takes everything and never writes `received.v1` would never be overdue.
-        Each debtor once: one of several may have been away while the other was proved.
+        Each debtor once: one of several may have been away while the other was proved. Cosignatures
+        come in the order of the log: behind an entry whose time has not come no other is asked for.
         """
-        now = int(self._clock())
+        now, early = int(self._clock()), dict[PartyId, int]()
         with answers.lock:
             owed = list(answers.book.unreceived(own.party))
         for place, party in owed:
+            if place.index >= early.get(party, place.index + 1):
+                continue
             key, leaf = own.charter.member(party).mirror_verifiers()[0], answers.fold.leaf(place)
             if (leaf.hex(), key.name) in answers.proven:
                 continue
@@ -248,6 +251,8 @@ class Answering:
             if taken and now - taken.at >= self._limits.proof_after_s:
                 self._say(own, self._draft(own, PROOF, _proof_data(leaf, taken)), answers.seen)
                 answers.proven.add((leaf.hex(), key.name))
+            else:
+                early[party] = place.index
 
     def _draft(self, own: Log, kind: str, data: Object, record_id: bytes = b"") -> Draft:
         """A record of the node itself, signed by the node's own desk."""
