@@ -251,7 +251,6 @@ class World:
                 sequencer,
                 clock=clock,
                 rng=rng,
-                scratch=folder,
             ),
         )
         sequencer.start()

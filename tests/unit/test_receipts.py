@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -252,6 +253,32 @@ def test_nothing_leaves_before_it_is_on_record(sealed: World) -> None:
     found = sealed.found("us", "mx", 0)
     accepted = sealed.members["us"].bundles.disclose("ana", found, 0, "defence", "file 7", out)
     assert (accepted.index, out.size_at_first) == (0, 1)
+
+
+class _NoFiles(io.BytesIO):
+    """Sees that no file without a name is open, beside what was, while contents are given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._before = nameless()
+
+    def write(self, data: object) -> int:
+        assert nameless() <= self._before
+        return super().write(data)  # type: ignore[arg-type]
+
+
+def nameless() -> set[str]:
+    found = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them
+            found.add(str(link.readlink()))
+    return {name for name in found if name.endswith("(deleted)")}
+
+
+def test_no_content_lies_on_our_disk_in_plain_while_it_is_given(sealed: World) -> None:
+    found, us = sealed.found("us", "mx", 0), sealed.members["us"]
+    us.bundles.disclose("ana", found, 0, "defence", "file 7", _NoFiles())
+    us.speaking.open("ana", found, 0, _NoFiles(), "to read")
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,7 @@ Formats: docs/spec/bundle.md.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO, Final
 
 from convenio.core.bundle import (
@@ -42,7 +40,7 @@ from convenio.core.record import (
     Header,
     PartyId,
 )
-from convenio.core.seal import Label
+from convenio.core.seal import Opening
 from convenio.node.clock import Clock
 from convenio.node.handout import readme
 from convenio.node.local import LocalStore
@@ -149,12 +147,10 @@ class Bundles:
         *,
         clock: Clock,
         rng: Random,
-        scratch: Path,
     ) -> None:
-        """scratch: a folder for what is not yet whole; emptied at start."""
         self._registry, self._local, self._blobs = registry, local, blobs
         self._receipts, self._speaking, self._sequencer = receipts, speaking, sequencer
-        self._clock, self._rng, self._scratch = clock, rng, scratch
+        self._clock, self._rng = clock, rng
 
     def bundle(
         self, by: str, found: Sequence[Found], out: BinaryIO, *, bodies: bool = False
@@ -205,26 +201,25 @@ class Bundles:
         said = self._disclosure(person, found, part, code)
         require(Question(Act.SEND, person, charter, said))
         files = self._files((found,))
-        with os_errors(), tempfile.TemporaryFile(dir=self._scratch) as whole:
-            opening = self._speaking.open(by, found, part, whole, reason)  # (2)
-            files |= self._disclosed(found, part, opening.salt, whole, opening.label)
-            own = self._registry.own_log(charter.ch)
-            desk = said.by[0].rpartition("/")[2]
-            accepted = self._sequencer.submit(own, draft(said), (desk,)).result()  # (3)
-            self._speaking.note(by, "disclose", found, f"{code}: {reason.strip()}")  # (4)
-            _write(files, out)  # (5)
+        opening, content = self._speaking.prove(by, found, part, reason)  # (2)
+        files |= self._disclosed(found, part, opening, content)
+        own = self._registry.own_log(charter.ch)
+        desk = said.by[0].rpartition("/")[2]
+        accepted = self._sequencer.submit(own, draft(said), (desk,)).result()  # (3)
+        self._speaking.note(by, "disclose", found, f"{code}: {reason.strip()}")  # (4)
+        _write(files, out)  # (5)
         return accepted
 
     def _disclosed(
-        self, found: Found, part: int, salt: bytes, whole: BinaryIO, label: Label
+        self, found: Found, part: int, opening: Opening, content: Content
     ) -> dict[str, bytes | Content]:
         """An open body proves itself; of a sealed one, the content and its salt do."""
-        party, index = found.log.party, found.index
-        if not salt:
+        party, index, label = found.log.party, found.index, opening.label
+        if not opening.salt:
             return self._body(found, part)
-        line = Disclosed(found.leaf, part, salt, label.media, label.name, label.lang)
+        line = Disclosed(found.leaf, part, opening.salt, label.media, label.name, label.lang)
         return {
-            content_name(party, index, part): lambda: _from_start(whole),
+            content_name(party, index, part): content,
             label_name(party, index, part): line.encode(),
         }
 
@@ -325,15 +320,10 @@ def _place(found: Found) -> str:
 
 
 def _write(files: dict[str, bytes | Content], out: BinaryIO) -> None:
-    for piece in write_bundle(files):
-        out.write(piece)
-    out.flush()
-
-
-def _from_start(file: BinaryIO) -> Iterator[bytes]:
-    file.seek(0)
-    while piece := file.read(_PIECE):
-        yield piece
+    with os_errors():
+        for piece in write_bundle(files):
+            out.write(piece)
+        out.flush()
 
 
 def _blob(shelf: Shelf, c: str) -> Iterable[bytes]:

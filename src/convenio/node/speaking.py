@@ -251,23 +251,36 @@ class Speaking:
         """The content of a body is in `out`, proved to be what the record speaks of.
 
         Nothing is written there before all of it is proved. That this person opened it is written
-        down first.
+        down first. Raises: as `prove`.
+        """
+        opening, content = self.prove(by, found, part, reason)
+        with os_errors():
+            for piece in content():
+                out.write(piece)
+            out.flush()
+        return opening
+
+    def prove(
+        self, by: str, found: Found, part: int, reason: str
+    ) -> tuple[Opening, Callable[[], Iterable[bytes]]]:
+        """A body that was read to its end and proved, and its content for who calls for it.
+
+        It is deciphered once more each time, so that no content ever lies on our disk in plain.
         Raises:  RefusedError: decide.* · UnavailableError: blob.absent · UnverifiedError: seal.*.
         """
         person = self._local.person(by)
         header = parse_record(found.entry).header
         require(Question(Act.OPEN, person, found.log.charter, header, part))
         self.note(by, "open", found, reason)
-        blob = shelf_of(self._blobs, found.log).open(header.bodies[part].c)
-        with os_errors(), blob, tempfile.TemporaryFile(dir=self._scratch) as whole:
-            opening = open_stream(_pieces(blob), self._keys.openers(person.desks), header, part)
-            for piece in opening:
-                whole.write(piece)
-            whole.seek(0)
-            for piece in _pieces(whole):
-                out.write(piece)
-        out.flush()
-        return opening
+        keys, shelf = self._keys.openers(person.desks), shelf_of(self._blobs, found.log)
+
+        def content() -> Opening:
+            return open_stream(_blob(shelf, header.bodies[part].c), keys, header, part)
+
+        opening = content()
+        for _ in opening:
+            pass
+        return opening, content
 
     def note(self, by: str, act: str, found: Found, reason: str) -> None:
         subject = f"{found.log.party}/{found.index}"
@@ -290,6 +303,11 @@ def _equal(pieces: Iterable[bytes], file: BinaryIO) -> bool:
     for piece in pieces:
         same = same and file.read(len(piece)) == piece
     return same and not file.read(1)
+
+
+def _blob(shelf: Shelf, c: str) -> Iterator[bytes]:
+    with os_errors(), shelf.open(c) as blob:
+        yield from _pieces(blob)
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -246,7 +246,6 @@ class Node:
             self.sequencer,
             clock=clock,
             rng=system_random,
-            scratch=scratch,
         )
         desks = {desk.alias: desk.id for desk in self.keys.desks}
         self.signins = SignIns(self.local, clock, system_random)
