@@ -315,6 +315,34 @@ def test_waiting_ends_in_time_when_it_does_not_come_true(pair: World) -> None:
     assert pair["mx"].node.folding.wait_until(lambda: False, 0.01) is False
 
 
+# --- what is known of what was judged before ---
+
+
+class Marked:
+    """A store that counts how often what was judged before is read: all unfit entries of a log."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store, self.read = store, Counter[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def fold_mark(self, origin: str) -> tuple[int, dict[int, str]]:
+        self.read[origin] += 1
+        return self._store.fold_mark(origin)
+
+
+def test_what_was_judged_before_is_read_once_a_log_and_not_with_each_batch(pair: World) -> None:
+    mx, us = pair.homes
+    store = Marked(us.node.folding._store)
+    us.node.folding._store = cast(LogStore, store)
+    for number in range(5):
+        mx.say(b"%d" % number)
+        pair.settle()
+    assert set(store.read.values()) <= {1}
+    assert us.node.store.fold_mark(us.origin("mx"))[0] == 5, "and kept up to date all the same"
+
+
 # --- who keeps silent ---
 
 

@@ -26,7 +26,7 @@ from convenio.core.trust import (
     plain_fingerprint,
     propose_charter,
 )
-from convenio.instruments.builtin import BUILTIN, REQUEST
+from convenio.instruments.builtin import REQUEST, require_understood
 from convenio.node.clock import Clock
 from convenio.node.local import ActOnRecord, Channel, LocalStore
 
@@ -183,11 +183,7 @@ class Channels:
         require(Question(Act.GOVERN, self._local.person(by)))
 
     def _check_ours(self, charter: Charter) -> None:
-        if charter.fold != FOLD_VERSION:
-            raise RefusedError("fold.version", version=charter.fold)
-        known = {instrument.hash for instrument in BUILTIN}
-        for pinned in sorted(set(charter.instruments.values()) - known):
-            raise RefusedError("instrument.unknown", hash=pinned)
+        require_understood(charter)
         if self._card.party not in charter.members():
             raise RefusedError("channel.not_ours", channel=charter.name)
         if charter.member(self._card.party) != self._card:

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from convenio.core.draft import Seen
-from convenio.core.errors import ConvenioError, UnavailableError
+from convenio.core.errors import ConvenioError, RefusedError, UnavailableError
 from convenio.core.fit import Rules
-from convenio.core.fold import FOLD_VERSION, Fold
+from convenio.core.fold import Fold
 from convenio.core.merkle import tree_root
 from convenio.core.place import Alarm, Delivery, Folded, Place, Receipt, Wait
 from convenio.core.record import Header, PartyId, parse_record
 from convenio.core.trust import Charter
-from convenio.instruments.builtin import BUILTIN
+from convenio.instruments.builtin import BUILTIN, require_understood
 from convenio.instruments.cases import Case, Casebook
 from convenio.node.answering import Answering, Answers
 from convenio.node.clock import Clock
@@ -433,6 +433,9 @@ class Folding:
 
 
 def understands(charter: Charter) -> bool:
-    """Whether this program has the fold and every instrument that the charter pins."""
-    known = {instrument.hash for instrument in BUILTIN}
-    return charter.fold == FOLD_VERSION and known >= set(charter.instruments.values())
+    """Whether this program knows the rules of a channel."""
+    try:
+        require_understood(charter)
+    except RefusedError:
+        return False
+    return True
