@@ -15,7 +15,7 @@ from convenio.node.sequencer import Saying
 from convenio.node.setup import Setup, make_node
 from convenio.node.wiring import Directory, Node, system_clock, system_random
 
-PHRASE = "bench"
+PHRASE = "the phrase of a benchmark"
 CHANNEL = "bench"
 
 

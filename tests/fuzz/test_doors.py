@@ -172,6 +172,7 @@ def commands() -> list[bytes]:
         "channel.route": {"as": KEEPER, "channel": CHANNEL, "party": "us", "url": "http://[::1]:1"},
         "channel.confirm": {"as": KEEPER, "channel": CHANNEL, "fingerprint": "12345"},
         "channel.accept": {"as": KEEPER},
+        "channel.compare": {"as": KEEPER},
         "people.add": {"as": KEEPER, "person": "bea", "roles": ["clerk"], "desks": ["liaison"]},
         "web.read": said,
         "web.whose": {"token": "x", "secret": "x"},

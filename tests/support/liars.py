@@ -112,7 +112,8 @@ class Liar:
         config = PartnerApiConfig(self.url, self.keys.node_signer(), lambda: int(home.clock()))
         self.server = serve_partner(partner_app(self.service, config), "127.0.0.1", self.port)
         for each in self.homes:
-            each.node.channels.confirm(KEEPER, self.name, fingerprint(self.charter.ch))
+            digits = fingerprint(self.charter.ch)
+            each.node.channels.confirm(KEEPER, self.name, digits, self.charter.members())
         self._partners: list[Partner] = []
         self.to = {each.party: self.as_node(self.keys.node_signer(), each) for each in self.homes}
         self.partner = self.to[home.party]

@@ -37,7 +37,7 @@ from convenio.store.objects import Shelf
 NOW: Final = 1_800_000_000
 CHANNEL: Final = "bicentennial"
 KEEPER, OFFICER = "keeper", "ana"
-PASSPHRASE, ROOT_PASSPHRASE = "node phrase", "root phrase"
+PASSPHRASE, ROOT_PASSPHRASE = "the phrase of a node", "the phrase of the roots"
 PATIENCE_S: Final = 20.0  # far beyond what anything here takes; a failure, not a wait
 
 

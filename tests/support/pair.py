@@ -25,7 +25,7 @@ from convenio.node.setup import ROOTS, Setup, make_node
 from convenio.node.speaking import Attachment, Saying
 from convenio.node.wiring import Directory, Node, system_clock, system_random
 
-PASSPHRASE: Final = "a passphrase"
+PASSPHRASE: Final = "the phrase of a pair"
 NAMES: Final = {
     "mx": Text("Mexico", "México"),
     "us": Text("United States", "Estados Unidos"),

@@ -196,6 +196,7 @@ def test_a_batch_that_ended_in_the_middle_is_taken_up_again(mx: Home) -> None:
         ("people.add", {"person": "eva", "roles": [], "desks": []}),
         ("channel.confirm", {"channel": CHANNEL, "fingerprint": "0"}),
         ("channel.route", {"channel": CHANNEL, "party": "us", "url": "http://127.0.0.1:1"}),
+        ("channel.compare", {}),
     ],
 )
 def test_without_a_person_and_as_one_without_the_role_nothing_is_shown(

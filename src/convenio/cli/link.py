@@ -7,6 +7,8 @@ delivers it when `convenio serve` runs again.
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -83,6 +85,9 @@ class Link:
     def _open(self) -> _OpenedNode | None:
         """The node, opened here; None if a process runs it by now."""
         wiring = importlib.import_module("convenio.node.wiring")
+        # Its events are for who runs a node; here the answer says what matters.
+        if not os.environ.get("CONVENIO_TRACEBACK"):
+            logging.getLogger("convenio").addHandler(logging.NullHandler())
         until = time.monotonic() + _BUSY_S
         while (directory := self._take(wiring, until)) is None:
             if self.running():

@@ -19,6 +19,7 @@ from convenio.core.card import author_key_name
 from convenio.core.decide import Act, Person, Question, require
 from convenio.core.draft import draft
 from convenio.core.errors import ConflictError, ConvenioError, RefusedError
+from convenio.core.nearest import nearest
 from convenio.core.record import (
     DISCLOSURE,
     OBJECTION,
@@ -179,7 +180,8 @@ class Speaking:
         if saying.type in AUTOMATIC_ONLY:
             raise RefusedError("say.automatic", type=saying.type)
         if saying.type not in charter.types:
-            raise RefusedError("say.type", type=saying.type)
+            known = nearest(saying.type, set(charter.types) - AUTOMATIC_ONLY)
+            raise RefusedError("say.type", type=saying.type, known=known)
         card = charter.member(person.party)
         to = tuple(sorted({charter.address(name) for name in saying.to}))
         return Header(

@@ -44,7 +44,7 @@ ADVICE_BY_CLASS: Final[dict[type, str]] = {
     "Stop relying on that party's log and call them by voice.",
     ConflictError: "What was there before is kept as it was. "
     "Look at the present state, then try again.",
-    RefusedError: "Nothing was sent and nothing changed.",
+    RefusedError: "It was not done, and nothing changed.",
     UnavailableError: "Everything accepted until now is kept. Try again later.",
     ConvenioError: "Nothing accepted until now is lost. "
     "Report the code to whoever keeps this node.",
@@ -105,22 +105,28 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "channel.not_ours",
         "channel.other_card",
     ),
-    "Nothing was signed or kept. Somebody may have exchanged the keys: call a person you know at "
-    "that party, on a number you had before. Only if they say so, give “--other-roots” with its "
-    "name.": ("channel.other_roots",),
+    "Nothing was signed, kept or confirmed. Somebody may have exchanged the keys: call a person "
+    "you know at that party, on a number you had before. Only if they say so, give “--other-roots” "
+    "with its name.": ("channel.other_roots",),
+    "Nothing was signed. Give one card of each other party; your own goes into the charter by "
+    "itself.": ("channel.card_twice", "channel.own_card"),
+    "Nothing was signed or kept, and the other channel stays as it is. It takes another name.": (
+        "channel.name_taken",
+    ),
     "Nothing changed: it is reached where its card says.": ("channel.no_route",),
     "Nothing was sent. Compare the fingerprint by voice, then give “channel confirm”.": (
         "channel.unconfirmed",
     ),
-    "Nothing was sent and nothing changed. Look at what there is with “channel show” and “log”.": (
+    "It was not done, and nothing changed. Look at what there is with “channel show” and “log”.": (
         "decide.no_such_body",
         "decide.unknown_recipient",
         "seal.part",
     ),
-    "Nothing was sent and nothing changed. Type it as it is listed.": (
+    "It was not done, and nothing changed. Type it as it is listed; a desk is named with its "
+    "party, as in us:liaison.": ("trust.not_a_member",),
+    "It was not done, and nothing changed. Type it as it is listed.": (
         "channel.unknown",
         "people.unknown",
-        "trust.not_a_member",
         "trust.unknown_desk",
     ),
     "Nothing was signed, for a wrong date cannot be taken back. Set the clock "
@@ -144,9 +150,11 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Start the node and give the same command again: nothing is said twice.": ("control.lost",),
     "Nothing is lost. Start it with “convenio serve”.": ("control.no_node",),
-    "Nothing was sent and nothing changed. A keeper of this node can change who may do what.": (
+    "It was not done, and nothing changed. A keeper of this node can change who may do what.": (
         "decide.disabled",
         "decide.role",
+    ),
+    "It was not done, and nothing changed. Make somebody else a keeper first.": (
         "people.last_keeper",
     ),
     "Nothing was shown and nothing changed. “log” shows the records and their names.": (
@@ -154,7 +162,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     ),
     "Nothing was sent and nothing changed. Name a desk where this person sits, or "
     "another person.": ("decide.not_your_desk",),
-    "Nothing was sent and nothing changed. Say who is acting with “--as”.": ("decide.stranger",),
+    "It was not done, and nothing changed. Say who is acting with “--as”.": ("decide.stranger",),
     "Its log, {log}, says why.": ("demo.no_start",),
     "What it had accepted is kept. Start the demo again in the same directory to go on.": (
         "demo.node_ended",
@@ -164,7 +172,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "feed.no_cosignature",
     ),
     "Sign nothing more with this node. Its data are older than what it has said; "
-    "see how to restore a node.": ("feed.partner_ahead",),
+    "see how to restore a node.": ("compare.own_ahead", "feed.partner_ahead"),
     "It is kept and countersigned as received, but it changes nothing. Its author "
     "can say it again, properly.": (
         "fold.again",
@@ -189,7 +197,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "http.too_early",
         "peer.stranger",
     ),
-    "Nothing was sent. Give an address that begins with https.": (
+    "It was not done. Give an address that begins with https.": (
         "http.url",
         "peer.plain_http",
     ),
@@ -232,6 +240,8 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was opened and nothing changed. Name a file with one line of text.": (
         "passphrase.file",
     ),
+    "Nothing was made. Choose a longer one: some words that do not belong together are easy to "
+    "remember, and no signs or digits are asked for.": ("passphrase.short",),
     "What you said is kept and is sent by itself as soon as the partner answers.": (
         "peer.closed",
         "peer.connect",
@@ -270,10 +280,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "record.too_long",
         "tiles.entry_too_long",
     ),
-    "Nothing was sent and nothing changed. “channel show” says which types the charter allows.": (
-        "say.automatic",
-        "say.type",
-    ),
+    "Nothing was sent and nothing changed. Give another type.": ("say.automatic", "say.type"),
     "It is said and kept, and is delivered as soon as the partner answers; “log” shows when.": (
         "say.no_receipt",
     ),
@@ -316,16 +323,22 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "Nothing was written. Use the version that made it, or upgrade as the manual says.": (
         "store.version",
     ),
-    "Nothing was concluded. Check what was named.": (
+    "Nothing was concluded and nothing changed here. “convenio verify” checks it under its own "
+    "charter.": ("compare.unknown_log",),
+    "Nothing was concluded. It ends in /log/ or /mirror/ and 64 digits 0 to 9 and a to f.": (
         "verify.address",
+    ),
+    "Nothing was concluded. Check what was named.": (
+        "compare.nothing",
         "verify.kind",
         "verify.unreadable",
+    ),
+    "Nothing was taken from it and nothing changed here. Look whether it is the right file.": (
+        "trust.kind",
     ),
     "Nothing was sent and nothing changed. Write party and desk as in us:liaison.": (
         "trust.no_desk",
     ),
-    "Nothing was concluded. Put the file “.record” that came with it beside it, or name it with "
-    "“--record”. A bundle holds both.": ("verify.no_record",),
     "Nothing was concluded. Give the charter's fingerprint or a trust file with “--trust”.": (
         "verify.no_charter",
         "verify.trust",

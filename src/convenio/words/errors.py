@@ -72,6 +72,7 @@ HAPPENED: Final[dict[str, str]] = {
     "canon.profile": "The line holds a value that signed lines may not hold.",
     "canon.too_long": "The line is longer than {max_bytes} bytes.",
     "case.none": "The record {record} did not open a case.",
+    "channel.card_twice": "Two of the cards given are of {party}.",
     "channel.fingerprint": "This is not the fingerprint of the channel {channel}.",
     "channel.foreign_root": "One of the root keys given is not a root key of {party}.",
     "channel.frozen": "The channel {channel} is frozen: a party has signed two histories.",
@@ -83,6 +84,7 @@ HAPPENED: Final[dict[str, str]] = {
     "channel.other_card": "The charter of {channel} holds a card of ours that is not this node's.",
     "channel.other_roots": "The charter gives {party} other root keys than {channel}, which is "
     "confirmed.",
+    "channel.own_card": "One of the cards given is this node's own, of {party}.",
     "channel.roots": "Of {needed} root keys needed, {given} were given.",
     "channel.unconfirmed": (
         "The fingerprint of the channel {channel} has not been confirmed on this node."
@@ -100,6 +102,12 @@ HAPPENED: Final[dict[str, str]] = {
     ),
     "command.argument": "The argument {argument} of the command is missing or not allowed.",
     "command.unknown": "The node does not know the command {command}.",
+    "compare.nothing": "There is no signed checkpoint in it to compare.",
+    "compare.own_ahead": (
+        "This node's own log was signed at {size} entries, and this node holds {ours}: it has lost "
+        "some."
+    ),
+    "compare.unknown_log": "No channel of this node has the log {origin}.",
     "config.bad_value": "The setting {key} is missing or has a value that is not allowed.",
     "config.no_node": "There is no node in {directory}.",
     "config.toml": "The settings file is not valid TOML.",
@@ -212,6 +220,7 @@ HAPPENED: Final[dict[str, str]] = {
     "open.sealed": "This content is sealed; opening it asks a purpose.",
     "pages.busy": "Two files are being checked here already.",
     "passphrase.file": "The first line of {file} cannot be a passphrase.",
+    "passphrase.short": "The passphrase is too short: it needs {least} characters or more.",
     "peer.closed": "The partner's node closed the connection early.",
     "peer.connect": "The partner's node at {host} does not answer.",
     "peer.content": "The partner's node answered with something else than was asked for.",
@@ -307,9 +316,9 @@ HAPPENED: Final[dict[str, str]] = {
     "say.empty": "There is nothing to say: the content is empty or was not named.",
     "say.no_clock": "A time limit was given, but the record belongs to no instrument and no case, "
     "so that nobody would be held to it.",
-    "say.no_receipt": "After {seconds} seconds there is no receipt for {record} yet.",
+    "say.no_receipt": "After {seconds} seconds there is no receipt yet for {record}, {leaf}.",
     "say.no_recipient": "A sealed content needs somebody it is sealed to.",
-    "say.type": "The charter does not allow records of the type “{type}”.",
+    "say.type": "The charter does not allow records of the type “{type}”. It allows: {known}.",
     "say.which_desk": "{person} sits at several desks or at none.",
     "seal.blob": "The stored content is not the one the record names.",
     "seal.commitment": "The content is not what the record commits to.",
@@ -398,6 +407,10 @@ HAPPENED: Final[dict[str, str]] = {
     "verify.kind": "{file} is nothing that can be checked: not a proof, a bundle or a log.",
     "verify.log_line": "The checkpoint of {origin} lacks a signature of its own log.",
     "verify.missing": "The file {file} is missing.",
+    "verify.no_authors": (
+        "A trust file vouches for logs and for who countersigns them, not for authors: that these "
+        "bytes are in the log is shown, not who said them."
+    ),
     "verify.no_charter": "There is no charter here, so nobody says whose keys these are.",
     "verify.no_keys": "The keys of the log that this is about are not here.",
     "verify.no_receipt": "Nobody has countersigned this.",

@@ -57,17 +57,22 @@ class Checkpoints:
             held = self._by_policy(data)  # (1)
             party, lines = self._by_log(checkpoint, note)  # (2, 3)
         except ConvenioError as error:
-            self._findings.fails(Check.LOG, subject, error)
+            self._findings.fails(self._check, subject, error)
             return None
         if not party and not self._keys.policy:
             self._findings.notes(Check.NO_KEYS, subject)
             return Signed(checkpoint, party, (), data)
-        self._findings.holds(Check.LOG, subject, origin=checkpoint.origin)
+        self._findings.holds(self._check, subject, origin=checkpoint.origin)
         if party:
             held = self._by_mirrors(checkpoint, party, lines, subject)  # (4)
         signed = Signed(checkpoint, party, held, data)
         self._compare(signed)  # (5)
         return signed
+
+    @property
+    def _check(self) -> Check:
+        """Which signatures are asked for: those of a policy, or the log's own."""
+        return Check.QUORUM if self._keys.policy else Check.LOG
 
     def _by_policy(self, data: bytes) -> tuple[HeldFact, ...]:
         if self._keys.policy is None:
