@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Final, cast
 import click
 
 from convenio.store.durable import os_errors, sync_folder
+from convenio.store.passing import kept
 from convenio.words import N_
 
 DASH: Final = Path("-")
@@ -94,11 +95,8 @@ def input_file(source: Path) -> Iterator[BinaryIO]:
         if source != DASH and source.is_file():
             yield opened
             return
-        with tempfile.TemporaryFile() as whole:
-            for piece in iter(lambda: opened.read(_PIECE), b""):
-                whole.write(piece)
-            whole.seek(0)
-            yield cast(BinaryIO, whole)
+        with kept(iter(lambda: opened.read(_PIECE), b"")) as whole:
+            yield whole
     finally:
         if source != DASH:
             opened.close()

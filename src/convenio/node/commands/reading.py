@@ -97,7 +97,12 @@ def _open(node: Node, args: Args, files: list[int], _progress: Progress) -> Answ
     part = number_of(args, "part", 0, 31)
     with opened(files, 0, "wb") as out:
         opening = node.speaking.open(
-            text_of(args, "as"), found, part, out, text_of(args, "reason", "")
+            text_of(args, "as"),
+            found,
+            part,
+            out,
+            text_of(args, "reason", ""),
+            number_of(args, "most", 0, 1 << 40),
         )
     label = opening.label
     return {"media": label.media, "name": label.name, "lang": label.lang}
