@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from convenio.core.card import Text, author_key_name
 from convenio.core.draft import Draft, draft
 from convenio.core.note import Ed25519Signer
 from convenio.core.record import Header, PartyId
-from convenio.core.trust import Text, author_key_name
 from convenio.node import setup
 from convenio.node.keys import open_root
 from convenio.node.registry import GENERATION, Log

@@ -18,6 +18,7 @@ from tests.support.partners import free_port
 
 from convenio.api.partner import PartnerApiConfig, partner_app
 from convenio.api.serve import serve_partner
+from convenio.core.card import Card, Roots, Roster, Text, root_key_name
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import ConflictError
 from convenio.core.httpsig import keyid_of
@@ -31,17 +32,7 @@ from convenio.core.mirrorwire import (
 )
 from convenio.core.note import Ed25519Signer, Ed25519Verifier, Note, sign_note
 from convenio.core.record import Header, PartyId, sign_record
-from convenio.core.trust import (
-    Card,
-    Charter,
-    Quota,
-    Roots,
-    Roster,
-    Text,
-    fingerprint,
-    propose_charter,
-    root_key_name,
-)
+from convenio.core.trust import Charter, Quota, fingerprint, propose_charter
 from convenio.node.channels import QUOTA, TYPES
 from convenio.node.keys import generate
 from convenio.node.registry import Log

@@ -24,22 +24,12 @@ from tests.support.nodes import (
 from tests.support.parties import party
 from tests.support.partners import TWINS, free_port
 
+from convenio.core.card import Card, Roots, Text, parse_card, root_key_name, sign_card
 from convenio.core.errors import ConvenioError
 from convenio.core.httpsig import keyid_of
 from convenio.core.note import Ed25519Signer
 from convenio.core.record import PartyId
-from convenio.core.trust import (
-    Card,
-    Charter,
-    Roots,
-    Text,
-    fingerprint,
-    parse_card,
-    parse_charter,
-    propose_charter,
-    root_key_name,
-    sign_card,
-)
+from convenio.core.trust import Charter, fingerprint, parse_charter, propose_charter
 from convenio.node.channels import Channels
 from convenio.node.setup import ROOTS
 from convenio.node.speaking import Saying

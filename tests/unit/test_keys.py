@@ -7,8 +7,8 @@ from tests.support.parties import dice
 
 from convenio.core import canon
 from convenio.core.age import Passphrase, decrypt, encrypt
+from convenio.core.card import Text
 from convenio.core.errors import ConvenioError, MalformedError, UnverifiedError
-from convenio.core.trust import Text
 from convenio.node.keys import NodeKeys, generate, open_keys, open_root, seal_keys, seal_root
 
 KEYS = generate("mx.localhost", {"liaison": Text("Liaison", "Enlace")}, dice("keys"))

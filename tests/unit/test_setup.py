@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from tests.support.nodes import NOW, PASSPHRASE, ROOT_PASSPHRASE, Clock, setup_of
 
+from convenio.core.card import Text, parse_card
 from convenio.core.errors import ConvenioError, MalformedError, RefusedError
-from convenio.core.trust import Text, parse_card
 from convenio.node import setup
 from convenio.node.config import FILE_NAME, read_config
 from convenio.node.keys import open_keys, open_root, seal_keys

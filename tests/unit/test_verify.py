@@ -20,6 +20,7 @@ from tests.support.bundles import (
 from tests.support.world import START, World, charter_of
 
 from convenio.core.bundle import policy_for
+from convenio.core.card import Text, sign_card
 from convenio.core.errors import (
     MalformedError,
     QuorumError,
@@ -28,7 +29,7 @@ from convenio.core.errors import (
 from convenio.core.note import Ed25519Signer, Note
 from convenio.core.policy import from_keys
 from convenio.core.record import PartyId, parse_record, sign_record
-from convenio.core.trust import Text, fingerprint, sign_card
+from convenio.core.trust import fingerprint
 from convenio.node.receipts import policy
 from convenio.node.verify import Check, Grade, Outcome, Report, verify
 from convenio.node.verify.report import DeskFact, HeldFact

@@ -10,7 +10,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
@@ -18,6 +18,7 @@ import click
 
 from convenio.core.errors import RefusedError
 from convenio.store.durable import os_errors, sync_folder
+from convenio.store.passing import kept
 from convenio.words import N_
 
 DASH: Final = Path("-")
@@ -110,7 +111,7 @@ def input_file(source: Path) -> Iterator[BinaryIO]:
         opened = _opened(source)
         try:
             regular = source != DASH and stat.S_ISREG(os.fstat(opened.fileno()).st_mode)
-            file = opened if regular and _is_readable(opened) else _copied(opened)
+            file = opened if regular and _is_readable(opened) else kept(_pieces(opened))
         except BaseException:
             _close(source, opened)
             raise
@@ -143,18 +144,13 @@ def _is_readable(file: BinaryIO) -> bool:
     return True
 
 
-def _copied(opened: BinaryIO) -> BinaryIO:
+def _pieces(opened: BinaryIO) -> Iterator[bytes]:
     size = 0
-    with ExitStack() as stack:
-        whole = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
-        for piece in iter(lambda: opened.read(_PIECE), b""):
-            size += len(piece)
-            if size > MAX_STREAM_BYTES:
-                raise RefusedError("blob.too_large", max_bytes=MAX_STREAM_BYTES)
-            whole.write(piece)
-        whole.seek(0)
-        stack.pop_all()
-    return whole
+    for piece in iter(lambda: opened.read(_PIECE), b""):
+        size += len(piece)
+        if size > MAX_STREAM_BYTES:
+            raise RefusedError("blob.too_large", max_bytes=MAX_STREAM_BYTES)
+        yield piece
 
 
 def _close(source: Path, opened: BinaryIO) -> None:

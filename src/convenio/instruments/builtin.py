@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from convenio.core.errors import RefusedError
+from convenio.core.fold import FOLD_VERSION
+from convenio.core.trust import Charter
 from convenio.instruments.model import START, Clock, Instrument, Move
 
 _HOUR_S: Final = 3600
@@ -44,3 +47,15 @@ REQUEST: Final = Instrument(
 )
 
 BUILTIN: Final = (REQUEST,)
+
+
+def require_understood(charter: Charter) -> None:
+    """This program has the fold and every instrument that a charter pins.
+
+    Raises:  RefusedError: fold.version · instrument.unknown.
+    """
+    if charter.fold != FOLD_VERSION:
+        raise RefusedError("fold.version", version=charter.fold)
+    known = {instrument.hash for instrument in BUILTIN}
+    for pinned in sorted(set(charter.instruments.values()) - known):
+        raise RefusedError("instrument.unknown", hash=pinned)

@@ -10,25 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from convenio.core.card import Card, Text, parse_card
 from convenio.core.decide import Act, Question, require
 from convenio.core.errors import ConflictError, QuorumError, RefusedError
 from convenio.core.fold import FOLD_VERSION
 from convenio.core.httpsig import parse_base_url
 from convenio.core.note import Ed25519Signer
 from convenio.core.trust import (
-    Card,
     Charter,
     Quota,
     SignedCharter,
-    Text,
     matches_fingerprint,
     merge_charters,
-    parse_card,
     parse_charter,
     plain_fingerprint,
     propose_charter,
 )
-from convenio.instruments.builtin import BUILTIN, REQUEST
+from convenio.instruments.builtin import REQUEST, require_understood
 from convenio.node.clock import Clock
 from convenio.node.local import ActOnRecord, Channel, LocalStore
 
@@ -207,11 +205,7 @@ class Channels:
                 raise RefusedError("channel.card_twice", party=party)
 
     def _check_ours(self, charter: Charter) -> None:
-        if charter.fold != FOLD_VERSION:
-            raise RefusedError("fold.version", version=charter.fold)
-        known = {instrument.hash for instrument in BUILTIN}
-        for pinned in sorted(set(charter.instruments.values()) - known):
-            raise RefusedError("instrument.unknown", hash=pinned)
+        require_understood(charter)
         if self._card.party not in charter.members():
             raise RefusedError("channel.not_ours", channel=charter.name)
         if charter.member(self._card.party) != self._card:

@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from convenio.core.card import Card, Roots, Roster, Text, root_key_name, sign_card
 from convenio.core.decide import Person, Role
 from convenio.core.errors import ConflictError, RefusedError
 from convenio.core.note import Ed25519Signer
 from convenio.core.record import PartyId
-from convenio.core.trust import Card, Roots, Roster, Text, root_key_name, sign_card
 from convenio.node.config import FILE_NAME, NodeConfig, parse_config
 from convenio.node.keys import WORK_FACTOR, NodeKeys, generate, seal_keys, seal_root
 from convenio.node.local import LocalStore

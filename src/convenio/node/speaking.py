@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from convenio.core.age import HybridRecipient
+from convenio.core.card import author_key_name
 from convenio.core.decide import Act, Person, Question, require
 from convenio.core.draft import draft
 from convenio.core.errors import ConflictError, ConvenioError, RefusedError
@@ -31,7 +32,7 @@ from convenio.core.record import (
     parse_record,
 )
 from convenio.core.seal import Label, Making, Opening, open_stream, plain_stream, seal_stream
-from convenio.core.trust import Charter, author_key_name
+from convenio.core.trust import Charter
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
 from convenio.node.keys import NodeKeys
@@ -41,6 +42,7 @@ from convenio.node.registry import GENERATION, Log, Registry, shelf_of
 from convenio.node.sequencer import Accepted, Sequencer
 from convenio.store.durable import os_errors
 from convenio.store.objects import BlobStore, Shelf
+from convenio.store.passing import TOO_LARGE
 
 Random = Callable[[int], bytes]
 PIECE: Final = 64 * 1024
@@ -248,12 +250,17 @@ class Speaking:
             whole.seek(0)
             shelf.put(making.ref.c, _pieces(whole))
 
-    def open(self, by: str, found: Found, part: int, out: BinaryIO, reason: str) -> Opening:
+    def open(  # noqa: PLR0913, PLR0917 - who opens what, where to, why
+        self, by: str, found: Found, part: int, out: BinaryIO, reason: str, most: int = 0
+    ) -> Opening:
         """The content of a body is in `out`, proved to be what the record speaks of.
 
         Nothing is written there before all of it is proved. That this person opened it is written
-        down first. Raises: as `prove`.
+        down first. most: bytes that `out` can take; 0 for any number.
+        Raises:  RefusedError: open.too_large, and nothing has happened · as `prove`.
         """
+        if most and any(body.n > most for body in found.header.bodies[part : part + 1]):
+            raise RefusedError(TOO_LARGE, most=most)
         opening, content = self.prove(by, found, part, reason)
         with os_errors():
             for piece in content():

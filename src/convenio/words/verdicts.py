@@ -8,7 +8,7 @@ from convenio.words.errors import HAPPENED
 from convenio.words.mark import N_
 
 if TYPE_CHECKING:
-    from convenio.core.trust import Text
+    from convenio.core.card import Text
     from convenio.node.verify import Finding, Report
     from convenio.words.language import Words
 

@@ -12,9 +12,10 @@ from tests.logs import AT, AUTHOR, LOG, MIRROR_ED, MIRROR_PQ, ORIGIN, proof_of, 
 from tests.logs import checkpoint_of as checkpoint_over
 from tests.support.parties import charter, party
 
+from convenio.core.card import sign_card
 from convenio.core.note import Note
 from convenio.core.split import SplitProof
-from convenio.core.trust import propose_charter, sign_card
+from convenio.core.trust import propose_charter
 
 VKEYS: Final = [LOG.verifier().vkey(), MIRROR_PQ.vkey()]
 LOG_VKEY: Final = VKEYS[0].encode()

@@ -10,9 +10,10 @@ from tests.fuzz.targets.seeds import AT, DASH, LOG_VKEY, VKEYS, cards, charters
 from tests.fuzz.targets.table import BOM, Broken, Target, each, text
 from tests.support.parties import charter, party
 
+from convenio.core.card import Card, parse_card, parse_roster, sign_roster
 from convenio.core.note import Ed25519Signer, Note, parse_note, sign_note
 from convenio.core.policy import from_keys
-from convenio.core.trust import Card, Charter, parse_card, parse_charter, parse_roster, sign_roster
+from convenio.core.trust import Charter, parse_charter
 from convenio.node.verify.keys import parse_trust
 
 # The tables: as many to a line as fit.
@@ -438,7 +439,7 @@ def spoiled_trust() -> Broken:
 TARGETS: Final = (
     Target(
         "charter",
-        ("core.trust.parse_charter",),
+        ("core.trust.parse_charter", "core.fields.open_line"),
         lambda: [*charters()],
         parse_charter,
         lambda found: found.note.encode(),
@@ -447,7 +448,7 @@ TARGETS: Final = (
     ),
     Target(
         "card",
-        ("core.trust.parse_card",),
+        ("core.card.parse_card",),
         lambda: [*cards()],
         parse_card,
         share=2,
@@ -455,7 +456,7 @@ TARGETS: Final = (
     ),
     Target(
         "roster",
-        ("core.trust.parse_roster",),
+        ("core.card.parse_roster",),
         lambda: [roster()],
         lambda data: parse_roster(data, party("mx").card, PREVIOUS),
         share=2,

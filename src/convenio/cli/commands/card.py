@@ -10,7 +10,7 @@ from convenio.cli.command import command as declare
 from convenio.cli.files import DASH, input_file, output, to_file
 from convenio.cli.options import in_directory
 from convenio.cli.shell import Answer, Shell
-from convenio.core.trust import Card, parse_card
+from convenio.core.card import Card, parse_card
 from convenio.node.config import read_config
 from convenio.node.setup import CARD
 from convenio.words import N_

@@ -19,8 +19,8 @@ from convenio.cli.options import (
 )
 from convenio.cli.phrases import new_passphrase
 from convenio.cli.shell import Shell
+from convenio.core.card import Card, Text, is_party
 from convenio.core.errors import MalformedError
-from convenio.core.trust import Card, Text, is_party
 from convenio.node.setup import (
     CARD,
     MIN_PASSPHRASE,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
+from convenio.core.card import Text
 from convenio.core.errors import MalformedError
-from convenio.core.trust import Text, fingerprint
+from convenio.core.trust import fingerprint
 from convenio.node.commands.args import (
     Args,
     Command,

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Final
 
 from convenio.core.errors import MalformedError, RefusedError
-from convenio.core.fold import Place
+from convenio.core.place import Place
 from convenio.core.record import PartyId
 from convenio.instruments.cases import Case
 from convenio.node.commands.args import (
@@ -98,7 +98,12 @@ def _open(node: Node, args: Args, files: list[int], _progress: Progress) -> Answ
     part = number_of(args, "part", 0, 31)
     with opened(files, 0, "wb") as out:
         opening = node.speaking.open(
-            text_of(args, "as"), found, part, out, text_of(args, "reason", "")
+            text_of(args, "as"),
+            found,
+            part,
+            out,
+            text_of(args, "reason", ""),
+            number_of(args, "most", 0, 1 << 40),
         )
     label = opening.label
     return {"media": label.media, "name": label.name, "lang": label.lang}

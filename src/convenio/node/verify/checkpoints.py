@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from convenio.core.card import Card
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.cosign import CosignVerifier
 from convenio.core.errors import (
@@ -18,7 +19,6 @@ from convenio.core.errors import (
 from convenio.core.merkle import Reader, check_consistency, consistency_proof, tree_root
 from convenio.core.note import Note, SignatureLine, keyring, verify_note
 from convenio.core.split import SplitProof
-from convenio.core.trust import Card
 from convenio.node.verify.keys import Keys
 from convenio.node.verify.report import Check, Findings, HeldFact
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from convenio.core import canon
 from convenio.core.bundle import CHARTER, Kind
+from convenio.core.card import parse_card
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.errors import (
     ConvenioError,
@@ -18,11 +19,11 @@ from convenio.core.errors import (
     RefusedError,
     UnverifiedError,
 )
+from convenio.core.fields import MAX_TRUST_BYTES
 from convenio.core.note import Verifier
 from convenio.core.proof import MAX_PROOF_BYTES
 from convenio.core.record import MAX_RECORD_BYTES
 from convenio.core.split import parse_split, verify_split
-from convenio.core.trust import MAX_TRUST_BYTES, parse_card
 from convenio.node.verify.bundles import brought_charter, check_members
 from convenio.node.verify.checkpoints import Checkpoints
 from convenio.node.verify.files import (

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from convenio.core.card import Text
 from convenio.core.errors import ConvenioError, Parameter, UnavailableError
-from convenio.core.trust import Text
 
 
 class Grade(StrEnum):

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from convenio.core.errors import ConvenioError, UnavailableError
-from convenio.core.trust import MAX_TRUST_BYTES
+from convenio.core.fields import MAX_TRUST_BYTES
 from convenio.web import verdict
 from convenio.web.asking import PageRequest
 from convenio.web.middleware import MAX_UPLOAD_BYTES, site
