@@ -10,6 +10,7 @@ import contextlib
 import resource
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,9 +52,13 @@ class Alive:
     def answers(self) -> bool:
         """At both doors."""
         asked = ControlClient(self.directory, PATIENCE_S).call("status", {})
-        with self.partner() as link:
-            link.sendall(HEALTH)
-            return bool(asked) and link.recv(100).startswith(b"HTTP/1.1 200")
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:  # turned away while hundreds are still being seen off
+            with contextlib.suppress(OSError), self.partner() as link:
+                link.sendall(HEALTH)
+                if link.recv(100).startswith(b"HTTP/1.1 200"):
+                    return bool(asked)
+        return False
 
     def told(self, name: str) -> int:
         """`VmHWM` (the most memory it ever had, in KiB) or `Threads` of the process."""

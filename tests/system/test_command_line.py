@@ -112,7 +112,7 @@ def test_several_contents_come_back_as_they_were(running: Two) -> None:
     assert (shown["name"], shown["media"]) == ("scan.pdf", "application/pdf")
     assert (do.folder / "copy.pdf").read_bytes() == scan
     ran = do.run("open", "us", place, *JOHN, "--part", "1")
-    assert ran.code == 2
+    assert ran.code == 4
     assert "-o" in ran.err
 
 

@@ -42,7 +42,6 @@ from convenio.node.registry import GENERATION, Log, Registry, shelf_of
 from convenio.node.sequencer import Accepted, Sequencer
 from convenio.store.durable import os_errors
 from convenio.store.objects import BlobStore, Shelf
-from convenio.store.passing import TOO_LARGE
 
 Random = Callable[[int], bytes]
 PIECE: Final = 64 * 1024
@@ -260,7 +259,7 @@ class Speaking:
         Raises:  RefusedError: open.too_large, and nothing has happened · as `prove`.
         """
         if most and any(body.n > most for body in found.header.bodies[part : part + 1]):
-            raise RefusedError(TOO_LARGE, most=most)
+            raise RefusedError("open.too_large", most=most)
         opening, content = self.prove(by, found, part, reason)
         with os_errors():
             for piece in content():

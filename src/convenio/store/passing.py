@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, TypeVar, cast
 from convenio.core.errors import RefusedError
 
 MEMORY_BYTES: Final = 32 << 20
-TOO_LARGE: Final = "open.too_large"
+
 _T = TypeVar("_T")
 
 
@@ -41,10 +41,10 @@ def passing(
         try:
             answer = ask(file, MEMORY_BYTES)
         except RefusedError as error:
-            if error.code != TOO_LARGE:
+            if error.code != "open.too_large":
                 raise
             file.close()
-            file = cast(BinaryIO, tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - below
+            file = cast(BinaryIO, tempfile.TemporaryFile(dir=folder))  # noqa: SIM115 - closed below
             answer = ask(file, 0)
         yield file, answer
     finally:
@@ -69,7 +69,7 @@ def kept(pieces: Iterable[bytes]) -> BinaryIO:
 
 def _on_disk(small: BinaryIO) -> BinaryIO:
     with small:
-        file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - by the caller
+        file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - the caller closes it
         small.seek(0)
         file.write(small.read())
     return file

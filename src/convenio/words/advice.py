@@ -236,6 +236,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "verify.no_keys",
     ),
     "It stays sealed. Open it with “convenio open”.": ("open.sealed",),
+    "Nothing was opened. Save it to a file with “-o FILE”.": ("open.too_large",),
     "Nothing was kept of the file. Send it again in a minute.": ("pages.busy",),
     "Nothing was opened and nothing changed. Name a file with one line of text.": (
         "passphrase.file",

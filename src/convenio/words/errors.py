@@ -218,6 +218,7 @@ HAPPENED: Final[dict[str, str]] = {
     "note.too_long": "The signed text is longer than {max_bytes} bytes.",
     "note.vkey": "This is not a public key in its written form, or it is mistyped.",
     "open.sealed": "This content is sealed; opening it asks a purpose.",
+    "open.too_large": "This content is larger than the {most} bytes that can be shown.",
     "pages.busy": "Two files are being checked here already.",
     "passphrase.file": "The first line of {file} cannot be a passphrase.",
     "passphrase.short": "The passphrase is too short: it needs {least} characters or more.",
