@@ -182,6 +182,7 @@ MISUSED: Final = {
     "a channel's name with a blank": (
         *("channel", "propose", "mx", "--name", "the plan", "--card", "us.card", "-o", "x"),
     ),
+    "trust in a name no file can have": ("verify", "us.card", "--trust", "x" * 300),
     "two files to verify": ("verify", "us.card", "text"),
     "more root keys than there are": (
         *("init", "fr", "--party", "fr", "--name", "France", "--url", "http://127.0.0.1:1"),

@@ -81,7 +81,7 @@ def test_a_socket_is_not_replaced(tmp_path: Path) -> None:
     assert stat.S_ISSOCK((tmp_path / "node.sock").stat().st_mode)
 
 
-@pytest.mark.parametrize("typed", ["", ".", "/"])
+@pytest.mark.parametrize("typed", ["", ".", "/", "x" * 300 + "/out"])
 def test_no_name_is_no_file_to_write(typed: str) -> None:
     with pytest.raises(click.BadParameter):
         files.OUTPUT.convert(typed, None, None)

@@ -37,7 +37,8 @@ class _OutputPath(click.Path):
         target = cast(Path, super().convert(value, param, ctx))
         if not target.name:  # nothing was typed
             click.Path(exists=True).convert("", param, ctx)
-        if target != DASH and not target.parent.is_dir():
+        # `Path` would raise for a name that is too long.
+        if target != DASH and not os.path.isdir(target.parent):  # noqa: PTH112
             click.Path(exists=True).convert(str(target.parent), param, ctx)
         return target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import string
 from collections.abc import Callable
 from dataclasses import asdict
@@ -124,7 +125,7 @@ def _trust(shell: Shell, text: str | None) -> bytes | str | None:
     """
     if text is None:
         return None
-    if Path(text).is_file():
+    if os.path.isfile(text):  # noqa: PTH113 - `Path` raises for a name that is too long
         return _read(Path(text))
     if not set(text) & _OF_A_PATH:
         return text
