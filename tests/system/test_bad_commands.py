@@ -263,6 +263,12 @@ def test_a_file_that_cannot_be_written_is_named(do: Commands) -> None:
     assert "[file.io]" in ran.err
 
 
+def test_a_file_of_a_node_is_not_written_over(do: Commands) -> None:
+    before = (do.folder / "mx/card.note").read_bytes()
+    assert do.refused("card", "us", "-o", "mx/card.note") == (4, "file.of_a_node")
+    assert (do.folder / "mx/card.note").read_bytes() == before
+
+
 def test_nothing_was_made_by_what_was_refused(do: Commands) -> None:
     assert [path for path in do.folder.iterdir() if path.name in ("fr", ".fr.new")] == []
 

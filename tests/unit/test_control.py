@@ -553,3 +553,23 @@ def test_who_has_gone_is_noticed_at_the_next_sign_of_life(
     assert ended.wait(PATIENCE_S)
     server.close()
     assert "control_fault" not in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_it_is_known_when_nobody_is_heard_any_more(tmp_path: Path) -> None:
+    """Not a caller's doing: a fault of the program, here in what is given the requests."""
+
+    def heard(request: hearing.Request) -> None:
+        request[0].close()
+        raise ZeroDivisionError
+
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as caller:
+        listener.bind(str(path))
+        listener.listen()
+        hearing_ = hearing.Hearing(listener, heard, hearing.close)
+        assert hearing_.alive
+        caller.connect(str(path))
+        caller.sendall(b"{}\n")
+        hearing_._thread.join(PATIENCE_S)
+        assert not hearing_.alive

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final, cast
 import click
 
 from convenio.core.errors import RefusedError
+from convenio.node.config import FILE_NAME
 from convenio.store.durable import os_errors, sync_folder
 from convenio.store.passing import kept
 from convenio.words import N_
@@ -65,11 +66,13 @@ def output(target: Path) -> Iterator[BinaryIO]:
     """A file to write into; when the block ends well `target` holds it durably, or stdout has it.
 
     If the block raises, `target` is as it was. What is there and is no file (a pipe, a device) is
-    given the bytes and never replaced.
-    Raises:  UnavailableError: store.disk_full · file.io.
+    given the bytes and never replaced; no more is a file that a node lives from.
+    Raises:  RefusedError: file.of_a_node · UnavailableError: store.disk_full · file.io.
     """
     with os_errors(target):
         stream = target == DASH or (target.exists() and not target.is_file())
+        if target.exists() and any((p / FILE_NAME).is_file() for p in target.resolve().parents):
+            raise RefusedError("file.of_a_node", file=str(target))
     if stream:
         with tempfile.TemporaryFile() as whole:
             yield cast(BinaryIO, whole)

@@ -83,6 +83,10 @@ class ControlServer:
         self._socket.listen(MAX_CALLERS)
         self._hearing = Hearing(self._socket, self._heard, _send_away)
 
+    @property
+    def alive(self) -> bool:
+        return self._hearing.alive
+
     def close(self) -> None:
         self._hearing.close()
         self._path.unlink(missing_ok=True)

@@ -98,6 +98,11 @@ class Hearing:
         self._thread.join(timeout=5)
         self._listener.close()
 
+    @property
+    def alive(self) -> bool:
+        """Whether anybody is heard; if not, before `close`, something is wrong with the program."""
+        return self._thread.is_alive()
+
     def _now(self) -> float:
         """Seconds that have passed for callers: not those in which nobody could be heard."""
         return time.monotonic() - self._waited_s

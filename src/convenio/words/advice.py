@@ -168,6 +168,9 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
         "demo.node_ended",
     ),
     "Nothing changed. Check its name, the disk, and who may read and write there.": ("file.io",),
+    "It stays as it is: the node may need it. Give another name, outside that directory.": (
+        "file.of_a_node",
+    ),
     "It is kept and was sent, but it is not a receipt. Ask the partner to look at its node.": (
         "feed.no_cosignature",
     ),

@@ -145,6 +145,7 @@ HAPPENED: Final[dict[str, str]] = {
     "the time to count.",
     "feed.unsteady": "The partner's answers about how much it holds do not settle.",
     "file.io": "The file {file} could not be read or written.",
+    "file.of_a_node": "{file} is there already, in the directory of a node.",
     "fold.again": "The record repeats one that its author has already said.",
     "fold.at": "The record is dated before one that its author said earlier.",
     "fold.author": "The record is signed for a desk that its party does not have.",
