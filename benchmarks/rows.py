@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519Pr
 from benchmarks.measure import Row, in_turns, rate
 from benchmarks.world import World
 from convenio.core.age import HybridIdentity
+from convenio.core.fit import Rules
 from convenio.core.fold import Fold
 from convenio.core.merkle import consistency_proof
 from convenio.core.mirrorwire import (
@@ -27,7 +28,7 @@ from convenio.core.note import ed25519_verify
 from convenio.core.record import Address, BodyRef, Header, PartyId, parse_record
 from convenio.core.seal import Label, open_body, seal_body
 from convenio.node.cores import Cores
-from convenio.node.folding import BATCH, rules_of
+from convenio.node.folding import BATCH
 from convenio.node.wiring import Node, system_clock, system_random
 from convenio.store.objects import DiskBlobs
 
@@ -95,7 +96,7 @@ def mirrors(folder: Path, total: int) -> Iterator[Row]:
     if theirs is None:
         raise RuntimeError("the channel is not there")
     cores = Cores()
-    fold = Fold(rules_of(log.charter), lambda _party, _size: b"", cores.spread)
+    fold = Fold(Rules.of(log.charter), lambda _party, _size: b"", cores.spread)
     step = max(GROUP * 8, total // 8 // GROUP * GROUP)
     entries: list[bytes] = []
 

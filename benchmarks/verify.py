@@ -20,13 +20,13 @@ from pathlib import Path
 
 from tests.support.world import START, World
 
+from convenio.core.card import author_key_name
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.draft import Draft, draft, seen_json
 from convenio.core.merkle import RightEdge, leaf_hash
 from convenio.core.note import Ed25519Signer, ed25519_verify, sign_note
 from convenio.core.record import Address, BodyRef, Header, PartyId
 from convenio.core.tiles import ENTRIES, WIDTH, format_bundle, tile_path
-from convenio.core.trust import author_key_name
 
 CHECK = """
 import re, sys, time

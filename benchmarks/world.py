@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from convenio.core.card import Text, author_key_name
 from convenio.core.draft import Draft, draft
 from convenio.core.note import Ed25519Signer
 from convenio.core.record import Header, PartyId
-from convenio.core.trust import Text, author_key_name
 from convenio.node import setup
 from convenio.node.keys import open_root
 from convenio.node.registry import GENERATION, Log
@@ -15,7 +15,7 @@ from convenio.node.sequencer import Saying
 from convenio.node.setup import Setup, make_node
 from convenio.node.wiring import Directory, Node, system_clock, system_random
 
-PHRASE = "bench"
+PHRASE = "the phrase of a benchmark"
 CHANNEL = "bench"
 
 

@@ -19,6 +19,9 @@ FOLDER: Final = Path(__file__).parent.parent / "docs" / "reference"
 PAGES: Final = {"en": FOLDER / "commands.md", "es": FOLDER / "commands.es.md"}
 # What a command ends with besides the exit codes of errors, which are the same for all.
 ENDS: Final[dict[str, dict[int, tuple[str, str]]]] = {
+    "channel compare": {
+        3: ("what was compared is of another history", "lo comparado es de otra historia"),
+    },
     "demo": {3: ("something does not hold", "algo no es válido")},
     "doctor": {5: ("something is grave", "hay algo grave")},
     "fsck": {3: ("something stored differs", "algo guardado difiere")},

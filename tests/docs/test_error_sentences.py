@@ -7,7 +7,7 @@ import string
 from tools.catalogues import SOURCE, load
 from tools.error_codes import codes_in, unknown_shapes
 
-from convenio.words import errors
+from convenio.words import advice, errors
 
 CODES = codes_in(SOURCE)
 
@@ -18,7 +18,7 @@ def test_every_code_has_a_sentence() -> None:
 
 def test_every_sentence_has_a_code() -> None:
     assert sorted(errors.HAPPENED.keys() - CODES.keys()) == []
-    assert sorted(errors.ADVICE.keys() - CODES.keys()) == []
+    assert sorted(advice.ADVICE.keys() - CODES.keys()) == []
 
 
 def test_every_sentence_is_in_the_spanish_catalogue() -> None:

@@ -33,8 +33,8 @@ class Hands:
         self.ports = dict(zip(("8461", "8462"), free_ports(), strict=True))
         self.known = {"FINGERPRINT": "", "RECORD": ""}
         self.running: list[subprocess.Popen[str]] = []
-        (place / "node.txt").write_text("one passphrase\n")
-        (place / "root.txt").write_text("another passphrase\n")
+        (place / "node.txt").write_text("the passphrase of a node\n")
+        (place / "root.txt").write_text("the passphrase of the roots\n")
 
     def follow(self, words: list[str]) -> str:
         """Does one command of the README; its output."""

@@ -17,7 +17,8 @@ from typing import Any, Final
 import orjson
 import pytest
 from tests.fuzz.mutate import mutants
-from tests.fuzz.targets import checkpoint
+from tests.fuzz.targets.bundles import bundles
+from tests.fuzz.targets.seeds import checkpoint, proofs, splits
 from tests.fuzz.test_parsers import COUNT
 from tests.support.nodes import CHANNEL, KEEPER, OFFICER, Home, world
 from tests.support.partners import CH, SHORT, Running, log_name, lying_server, running
@@ -172,6 +173,7 @@ def commands() -> list[bytes]:
         "channel.route": {"as": KEEPER, "channel": CHANNEL, "party": "us", "url": "http://[::1]:1"},
         "channel.confirm": {"as": KEEPER, "channel": CHANNEL, "fingerprint": "12345"},
         "channel.accept": {"as": KEEPER},
+        "channel.compare": {"as": KEEPER},
         "people.add": {"as": KEEPER, "person": "bea", "roles": ["clerk"], "desks": ["liaison"]},
         "web.read": said,
         "web.whose": {"token": "x", "secret": "x"},
@@ -256,3 +258,11 @@ def test_no_charter_is_a_fault_of_the_node(home: Home) -> None:
     call = orjson.dumps({"do": "channel.accept", "args": {"as": KEEPER}})
     for data in mutants([note], 1, COUNT // 12):
         known(lambda data=data: do(home, call, data), data)  # type: ignore[misc]
+
+
+def test_no_file_from_outside_is_a_fault_of_the_node(home: Home) -> None:
+    call = orjson.dumps({"do": "channel.compare", "args": {"as": KEEPER}})
+    own = home.node.store.head(home.origin()).checkpoint
+    for data in mutants([own, checkpoint(), *proofs(), *splits(), *bundles()], 1, COUNT // 12):
+        known(lambda data=data: do(home, call, data), data)  # type: ignore[misc]
+    assert home.node.failure is None

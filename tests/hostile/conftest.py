@@ -31,6 +31,16 @@ def liar(honest: World) -> Iterator[Liar]:
 
 
 @pytest.fixture
+def third(honest: World) -> Iterator[Liar]:
+    """A liar in a channel with both of them."""
+    made = Liar(honest["mx"], [honest["ca"]])
+    yield made
+    made.close()
+    assert honest["ca"].node.healthy(), honest["ca"].node.failure
+    well(honest, made)
+
+
+@pytest.fixture
 def tight(honest: World) -> Iterator[Liar]:
     made = Liar(honest["mx"], quota=TIGHT)
     yield made

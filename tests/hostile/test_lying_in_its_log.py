@@ -18,9 +18,9 @@ from tests.support.lies import US, cut, frozen, held, many, objections, ours, sa
 from tests.support.nodes import NOW, OFFICER, World
 
 from convenio.core.errors import ConvenioError
-from convenio.core.fold import Delivery, Place
 from convenio.core.merkle import leaf_hash
 from convenio.core.note import Ed25519Signer, Note, sign_note
+from convenio.core.place import Delivery, Place
 from convenio.core.record import BodyRef, PartyId, parse_record
 from convenio.node.records import State
 from convenio.peer.service import Stored
@@ -115,7 +115,7 @@ def feed_again(liar: Liar, story: Story) -> None:
 def test_thousands_of_junk_entries_bring_a_bounded_number_of_objections(
     liar: Liar, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("convenio.node.folding.MAX_OBJECTIONS", 20)
+    monkeypatch.setattr("convenio.node.answering.MAX_OBJECTIONS", 20)
     story = liar.story(*(b"junk %d" % n for n in range(700)))
     liar.feed(story)
     wait(liar, lambda: cut(liar) == 700 and len(objections(liar)) == 20)
@@ -186,8 +186,9 @@ def test_bodies_that_never_come_are_looked_for_once_each_however_many(liar: Liar
     ghosts = [
         BodyRef("sealed", os.urandom(32).hex(), 100, k="cd" * 32, to=to) for _ in range(count)
     ]
-    store = Counting(folding._store, liar.origin)
-    folding._store = cast(LogStore, store)
+    answering = liar.home.node.answering
+    store = Counting(answering._store, liar.origin)
+    answering._store = cast(LogStore, store)
     with folding.taking_in:  # so that all are there before the first is answered
         liar.feed(liar.story(*(liar.record(bodies=(ghost,), to=to) for ghost in ghosts)))
         wait(liar, lambda: cut(liar) > 0)

@@ -11,7 +11,7 @@ from tests.support.nodes import Home, World, world
 
 from convenio.core.errors import RefusedError
 from convenio.core.record import PartyId
-from convenio.node import folding
+from convenio.node import answering
 from convenio.node.registry import Log
 from convenio.peer.service import BlobRef, Chunk
 from convenio.store.objects import DEFAULT_LIMITS
@@ -43,7 +43,7 @@ def test_what_lacks_is_not_claimed_by_way_of_a_third_party_that_has_seen_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More lacks than one `received.v1` can name, and the one named has the other in its past."""
-    monkeypatch.setattr(folding, "MAX_LACKING", 1)
+    monkeypatch.setattr(answering, "MAX_LACKING", 1)
     with world(tmp_path, ("mx", "us", "gt")) as made:
         mx, us, gt = made.homes
         us.unplug()

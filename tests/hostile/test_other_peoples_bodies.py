@@ -20,11 +20,11 @@ import pytest
 from tests.support.nodes import OFFICER, Home, World, world
 from tests.support.partners import read_all, request_bytes
 
+from convenio.core.card import author_key_name
 from convenio.core.draft import Seen, draft
 from convenio.core.errors import ConvenioError, RefusedError, UnavailableError
 from convenio.core.httpsig import Target, content_digest, sign_request
 from convenio.core.record import BodyRef, Header, PartyId, parse_record
-from convenio.core.trust import author_key_name
 from convenio.node.commands.reading import record_json
 from convenio.node.records import State
 from convenio.node.registry import Log

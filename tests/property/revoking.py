@@ -12,8 +12,9 @@ from dataclasses import replace
 from tests.property.channel import REVOKE
 
 from convenio.core.fit import Member, Rules
-from convenio.core.fold import Fold, Place
+from convenio.core.fold import Fold
 from convenio.core.note import Verifier
+from convenio.core.place import Place
 from convenio.core.record import Header, PartyId
 
 

@@ -14,7 +14,8 @@ from tests.property.channel import DESKS, REVOKE, Channel, Roots, Seen
 from tests.property.revoking import RevokingFold
 
 from convenio.core.canon import Object
-from convenio.core.fold import Fold, Place
+from convenio.core.fold import Fold
+from convenio.core.place import Place
 from convenio.core.record import OBJECTION, PROOF, RECEIVED, PartyId
 from convenio.instruments.cases import Case, Casebook
 

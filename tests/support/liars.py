@@ -18,6 +18,7 @@ from tests.support.partners import free_port
 
 from convenio.api.partner import PartnerApiConfig, partner_app
 from convenio.api.serve import serve_partner
+from convenio.core.card import Card, Roots, Roster, Text, root_key_name
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import ConflictError
 from convenio.core.httpsig import keyid_of
@@ -31,17 +32,7 @@ from convenio.core.mirrorwire import (
 )
 from convenio.core.note import Ed25519Signer, Ed25519Verifier, Note, sign_note
 from convenio.core.record import Header, PartyId, sign_record
-from convenio.core.trust import (
-    Card,
-    Charter,
-    Quota,
-    Roots,
-    Roster,
-    Text,
-    fingerprint,
-    propose_charter,
-    root_key_name,
-)
+from convenio.core.trust import Charter, Quota, fingerprint, propose_charter
 from convenio.node.channels import QUOTA, TYPES
 from convenio.node.keys import generate
 from convenio.node.registry import Log
@@ -121,7 +112,8 @@ class Liar:
         config = PartnerApiConfig(self.url, self.keys.node_signer(), lambda: int(home.clock()))
         self.server = serve_partner(partner_app(self.service, config), "127.0.0.1", self.port)
         for each in self.homes:
-            each.node.channels.confirm(KEEPER, self.name, fingerprint(self.charter.ch))
+            digits = fingerprint(self.charter.ch)
+            each.node.channels.confirm(KEEPER, self.name, digits, self.charter.members())
         self._partners: list[Partner] = []
         self.to = {each.party: self.as_node(self.keys.node_signer(), each) for each in self.homes}
         self.partner = self.to[home.party]

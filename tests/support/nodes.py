@@ -19,9 +19,10 @@ from tests.support.partners import free_port
 
 from convenio.api.partner import PartnerApiConfig, partner_app
 from convenio.api.serve import PartnerServer, serve_partner
+from convenio.core.card import Text
 from convenio.core.fold import FOLD_VERSION
 from convenio.core.note import Ed25519Signer
-from convenio.core.trust import Charter, Quota, SignedCharter, Text, fingerprint, propose_charter
+from convenio.core.trust import Charter, Quota, SignedCharter, fingerprint, propose_charter
 from convenio.node.channels import QUOTA, TYPES
 from convenio.node.config import FILE_NAME, read_config
 from convenio.node.keys import open_root
@@ -36,7 +37,7 @@ from convenio.store.objects import Shelf
 NOW: Final = 1_800_000_000
 CHANNEL: Final = "bicentennial"
 KEEPER, OFFICER = "keeper", "ana"
-PASSPHRASE, ROOT_PASSPHRASE = "node phrase", "root phrase"
+PASSPHRASE, ROOT_PASSPHRASE = "the phrase of a node", "the phrase of the roots"
 PATIENCE_S: Final = 20.0  # far beyond what anything here takes; a failure, not a wait
 
 
@@ -225,7 +226,7 @@ class World:
             sizes == held == home.cut()
             and cosigned == [sizes[home.party]] * (len(self.homes) - 1)
             and not state.book.needs_answer(home.node.party)
-            and not state.incomplete
+            and not state.answers.incomplete
         )
 
     def tell(self) -> str:

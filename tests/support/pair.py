@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from convenio.api.partner import PartnerApiConfig, partner_app
 from convenio.api.serve import PartnerServer, serve_partner
-from convenio.core.trust import Text, fingerprint
+from convenio.core.card import Text
+from convenio.core.trust import fingerprint
 from convenio.node.commands import LASTING, dispatcher
 from convenio.node.control import ControlClient, ControlServer
 from convenio.node.keys import open_root
@@ -24,7 +25,7 @@ from convenio.node.setup import ROOTS, Setup, make_node
 from convenio.node.speaking import Attachment, Saying
 from convenio.node.wiring import Directory, Node, system_clock, system_random
 
-PASSPHRASE: Final = "a passphrase"
+PASSPHRASE: Final = "the phrase of a pair"
 NAMES: Final = {
     "mx": Text("Mexico", "México"),
     "us": Text("United States", "Estados Unidos"),

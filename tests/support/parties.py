@@ -8,21 +8,20 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from convenio.core.age import HybridIdentity
-from convenio.core.cosign import MlDsa44Cosigner
-from convenio.core.note import Ed25519Signer
-from convenio.core.record import PartyId
-from convenio.core.trust import (
+from convenio.core.card import (
     Card,
-    Charter,
     Desk,
     KeyPair,
-    Quota,
     Roots,
     Roster,
     Text,
     author_key_name,
     root_key_name,
 )
+from convenio.core.cosign import MlDsa44Cosigner
+from convenio.core.note import Ed25519Signer
+from convenio.core.record import PartyId
+from convenio.core.trust import Charter, Quota
 
 TYPES = ("notice.v1", "objection.v1", "proof.v1", "received.v1", "statement.v1")
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from convenio.core.card import Card, Roots, Roster, Text, root_key_name
 from convenio.core.decide import Person, Role
 from convenio.core.draft import Seen
 from convenio.core.merkle import consistency_proof
@@ -25,17 +26,7 @@ from convenio.core.mirrorwire import (
 )
 from convenio.core.note import Ed25519Signer
 from convenio.core.record import PartyId
-from convenio.core.trust import (
-    Card,
-    Charter,
-    Quota,
-    Roots,
-    Roster,
-    SignedCharter,
-    Text,
-    propose_charter,
-    root_key_name,
-)
+from convenio.core.trust import Charter, Quota, SignedCharter, propose_charter
 from convenio.node.config import Limits
 from convenio.node.keys import NodeKeys, generate
 from convenio.node.local import LocalStore

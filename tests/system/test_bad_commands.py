@@ -23,6 +23,9 @@ NAMED: Final = ("--as", "ana", "--channel", CHANNEL)
 BATCH: Final = ("say", "mx", *NAMED, "--open")
 ID: Final = "00112233445566778899aabbccddeeff"
 
+PROPOSE: Final = ("channel", "propose", "mx", "-o", "x", "--name")
+FRANCE: Final = ("init", "fr", "--party", "fr", "--name", "France", "--url", "http://127.0.0.1:1")
+
 REFUSED: Final = {
     "a channel nobody has": (("log", "mx", "--as", "ana", "--channel", "x"), 4, "channel.unknown"),
     "a record nobody has": (("open", "mx", "deadbeef", *NAMED), 4, "record.unknown"),
@@ -102,6 +105,26 @@ REFUSED: Final = {
     ),
     "a charter that is rubbish": (("channel", "accept", "mx", "text"), 6, "note.not_text"),
     "a card for a charter": (("channel", "accept", "mx", "us.card"), 6, "trust.kind"),
+    "the own card in a charter": (
+        (*PROPOSE, "other", "--card", "us.card", "--card", "mx/card.note"),
+        4,
+        "channel.own_card",
+    ),
+    "a card twice": (
+        (*PROPOSE, "other", "--card", "us.card", "--card", "us.card"),
+        4,
+        "channel.card_twice",
+    ),
+    "a channel that is there": (
+        (*PROPOSE, CHANNEL, "--card", "us.card", "--root-passphrase-file", "letter"),
+        7,
+        "channel.name_taken",
+    ),
+    "a person at a desk nobody has": (
+        ("people", "add", "mx", "eve", "--role", "clerk", "--desk", "attic"),
+        4,
+        "trust.unknown_desk",
+    ),
     "a second node process": (("serve", "mx"), 5, "node.running"),
     "a directory without a node": (("status", "nowhere"), 2, "config.no_node"),
     "a node over a node": (
@@ -109,27 +132,43 @@ REFUSED: Final = {
         7,
         "init.exists",
     ),
+    "a passphrase of one letter": ((*FRANCE, "--passphrase-file", "letter"), 4, "passphrase.short"),
+    "a root passphrase of one letter": (
+        (*FRANCE, "--root-passphrase-file", "letter"),
+        4,
+        "passphrase.short",
+    ),
+    "an address that is no log's": (("verify", "http://127.0.0.1:1/"), 2, "verify.address"),
     "a demo over something else": (("demo", "--once", "--dir", "mx"), 7, "init.exists"),
     "rubbish to verify": (("verify", "text"), 6, "verify.kind"),
-    "nothing to verify": (("verify", "nothing.zip"), 5, "verify.unreadable"),
     "trust in five digits": (("verify", "us.card", "--trust", "12345"), 6, "trust.fingerprint"),
     "trust in groups of digits that are too few": (
         ("verify", "us.card", "--trust", "12345", "67890"),
         6,
         "trust.fingerprint",
     ),
-    "a receipt that came without its record": (
-        ("verify", "lone.tlog-proof"),
-        4,
-        "verify.no_record",
+    "trust in a file of something else": (
+        ("verify", "us.card", "--trust", "text"),
+        6,
+        "verify.trust",
     ),
-    "trust in rubbish": (("verify", "us.card", "--trust", "because"), 6, "verify.trust"),
 }
 MISUSED: Final = {
     "no such command": ("shout", "mx"),
     "no such option": ("say", "mx", "--loud"),
     "no person": ("say", "mx", "--channel", CHANNEL),
     "a file that is not there": (*SAY[:-1], "nothing", *TO),
+    "an attachment that is not there": (*SAY, "--attach", "nothing", *TO),
+    "a batch that is not there": (*BATCH, "--batch", "nothing"),
+    "a card that is not there": (
+        *("channel", "propose", "mx", "--name", "other", "--card", "nothing", "-o", "x"),
+    ),
+    "a charter that is not there": ("channel", "accept", "mx", "nothing"),
+    "a passphrase that is not there": ("status", "mx", "--passphrase-file", "nothing"),
+    "a file to verify that is not there": ("verify", "nothing.zip"),
+    "trust that is not there": ("verify", "us.card", "--trust", "nothing.charter"),
+    "a charter to verify with that is not there": ("verify", "us.card", "--charter", "nothing"),
+    "a record to verify with that is not there": ("verify", "us.card", "--record", "nothing"),
     "a folder that is not there": ("card", "mx", "-o", "nowhere/mx.card"),
     "an id that is none": (*SAY, *TO, "--id", "short"),
     "a time that is none": (*SAY, *TO, "--due-in", "soon"),
@@ -143,6 +182,7 @@ MISUSED: Final = {
     "a channel's name with a blank": (
         *("channel", "propose", "mx", "--name", "the plan", "--card", "us.card", "-o", "x"),
     ),
+    "trust in a name no file can have": ("verify", "us.card", "--trust", "x" * 300),
     "two files to verify": ("verify", "us.card", "text"),
     "more root keys than there are": (
         *("init", "fr", "--party", "fr", "--name", "France", "--url", "http://127.0.0.1:1"),
@@ -155,7 +195,7 @@ MISUSED: Final = {
 def do(running: Two) -> Commands:
     commands = running.do
     (commands.folder / "text").write_bytes(b"\xff not a note")
-    (commands.folder / "lone.tlog-proof").write_text("c2sp.org/tlog-proof@v1\n")
+    (commands.folder / "letter").write_text("x\n")
     (commands.folder / "broken.ndjson").write_text('{"text":"good"}\n{"text":\n')
     with (commands.folder / "huge").open("wb") as huge:
         huge.truncate((4 << 30) + 1)
@@ -221,6 +261,16 @@ def test_a_file_that_cannot_be_written_is_named(do: Commands) -> None:
     assert ran.code == 5
     assert "The file taken.record could not be read or written." in ran.err
     assert "[file.io]" in ran.err
+
+
+def test_a_file_of_a_node_is_not_written_over(do: Commands) -> None:
+    before = (do.folder / "mx/card.note").read_bytes()
+    assert do.refused("card", "us", "-o", "mx/card.note") == (4, "file.of_a_node")
+    assert (do.folder / "mx/card.note").read_bytes() == before
+
+
+def test_nothing_was_made_by_what_was_refused(do: Commands) -> None:
+    assert [path for path in do.folder.iterdir() if path.name in ("fr", ".fr.new")] == []
 
 
 def test_nothing_was_said_by_what_was_refused(do: Commands) -> None:

@@ -62,6 +62,23 @@ def test_a_receipt_under_a_fingerprint_alone_is_undecided_until_the_charter_is_g
     assert "[verify.other_fingerprint]" in do.run(*other).out
 
 
+def test_a_receipt_without_its_record_is_undecided_and_asks_for_it(running: Two) -> None:
+    do = running.do
+    place = do.json("say", "mx", *ANA, *TO_US, "--body", "-", *WAIT, given="z")["place"]
+    do.ok("receipt", "mx", place, *ANA, "-o", "lone.tlog-proof")
+    record = (do.folder / "lone.record").rename(do.folder / "elsewhere")
+    do.ok("channel", "show", "mx", CHANNEL, "-o", "lone.charter")
+    words = ("verify", "lone.tlog-proof", "--trust", "lone.charter")
+    for lang, verdict, missing in (
+        ("en", "CANNOT BE DECIDED", "MISSING: The record that lone.tlog-proof belongs to"),
+        ("es", "NO SE PUEDE DETERMINAR", "FALTA: El registro"),
+    ):
+        ran = do.run(*words, lang=lang)
+        assert (ran.code, verdict in ran.out, missing in ran.out) == (3, True, True), ran.out
+        assert "--record" in ran.out
+    assert do.run(*words, "--record", record.name).code == 0
+
+
 def test_a_bundle_does_not_vouch_for_itself(running: Two) -> None:
     do = running.do
     place = do.json("say", "mx", *ANA, *TO_US, "--body", "-", *WAIT, given="x")["place"]
@@ -95,7 +112,7 @@ def test_several_contents_come_back_as_they_were(running: Two) -> None:
     assert (shown["name"], shown["media"]) == ("scan.pdf", "application/pdf")
     assert (do.folder / "copy.pdf").read_bytes() == scan
     ran = do.run("open", "us", place, *JOHN, "--part", "1")
-    assert ran.code == 2
+    assert ran.code == 4
     assert "-o" in ran.err
 
 

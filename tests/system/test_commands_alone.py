@@ -60,6 +60,7 @@ def test_a_node_that_is_unplugged_catches_up(stopped: Two) -> None:
             if "[doctor.unreached]" in found.out:
                 break
         assert "[doctor.unreached]" in found.out, found
+        assert "The partner's node at 127.0.0.1 does not answer [peer.connect]." in found.out
         assert found.code == 0
     for party in ("mx", "us"):
         assert do.json("fsck", party) == {"clean": True, "findings": []}
@@ -115,7 +116,8 @@ def test_what_init_says_to_type_can_be_typed_where_the_folder_has_a_blank(stoppe
     assert "convenio channel propose 'a disk/fr' --name" in said
 
 
-def test_passphrases_are_typed_twice_and_unseen(tmp_path: Path) -> None:
+def typed_init(folder: Path, answers: list[tuple[str, str]]) -> tuple[int, str, str]:
+    """`init` at a terminal of its own: exit code, what it answered, what the terminal showed."""
     environ = {key: os.environ[key] for key in ("PATH", "HOME", "PYTHONPATH") if key in os.environ}
     try:
         ours, theirs = pty.openpty()
@@ -124,7 +126,7 @@ def test_passphrases_are_typed_twice_and_unseen(tmp_path: Path) -> None:
     words = ("init", "mx", "--party", "mx", "--name", "Mexico", "--url", "http://127.0.0.1:1")
     process = subprocess.Popen(
         [*PROGRAM, *words, "--roots", "1/1"],
-        cwd=tmp_path,
+        cwd=folder,
         env={**environ, "LANG": "en_US.UTF-8"},
         stdin=theirs,
         stdout=subprocess.PIPE,
@@ -132,18 +134,37 @@ def test_passphrases_are_typed_twice_and_unseen(tmp_path: Path) -> None:
         start_new_session=True,
     )
     os.close(theirs)
-    first, second, again = "working keys: ", "root keys, another one: ", "The same again: "
-    typed = [(first, "one"), (again, "other"), (first, "secret"), (again, "secret")]
-    seen = answer_prompts(ours, [*typed, (second, "rooted"), (again, "rooted")])
+    seen = answer_prompts(ours, answers)
     with process:
         out = process.communicate(timeout=PATIENCE_S)[0].decode()
-    assert process.returncode == 0
+    return process.returncode, out, seen
+
+
+FIRST, SECOND = "15 characters or more): ", "root keys, another one: "
+AGAIN = "The same again: "
+
+
+def test_passphrases_are_typed_twice_and_unseen(tmp_path: Path) -> None:
+    secret, rooted = "a secret of some length", "another of some length"
+    typed = [(FIRST, "one of some length"), (AGAIN, "other"), (FIRST, secret), (AGAIN, secret)]
+    code, out, seen = typed_init(tmp_path, [*typed, (SECOND, rooted), (AGAIN, rooted)])
+    assert code == 0
     assert "The node of Mexico is in mx." in out
     assert "secret" not in seen
     assert "do not match" in seen
-    (tmp_path / "typed").write_text("secret\n")
+    (tmp_path / "typed").write_text(f"{secret}\n")
     files = {"CONVENIO_PASSPHRASE_FILE": str(tmp_path / "typed")}
     assert Commands(tmp_path, files).json("channel", "list", "mx") == {"channels": []}
+
+
+def test_a_short_passphrase_is_refused_as_soon_as_it_is_typed(tmp_path: Path) -> None:
+    long = "a secret of some length"
+    for typed in ([(FIRST, "secret")], [(FIRST, long), (AGAIN, long), (SECOND, "secret")]):
+        code, out, seen = typed_init(tmp_path, typed)
+        assert (code, out) == (4, "")
+        assert "[passphrase.short]" in seen
+        assert "secret" not in seen
+        assert list(tmp_path.iterdir()) == []
 
 
 def answer_prompts(terminal: int, answers: list[tuple[str, str]]) -> str:

@@ -17,6 +17,7 @@ from tests.support.nodes import NOW, OFFICER, Home, World, world
 from convenio.core.age import HybridIdentity, Identity
 from convenio.core.bundle import policy_for
 from convenio.core.errors import ConvenioError
+from convenio.core.fit import Rules
 from convenio.core.fold import Fold
 from convenio.core.merkle import Leaves, leaf_hash, tree_root
 from convenio.core.policy import Policy
@@ -26,7 +27,6 @@ from convenio.core.seal import open_body
 from convenio.instruments.builtin import BUILTIN, REQUEST
 from convenio.instruments.cases import Case, Casebook
 from convenio.node.commands import dispatcher
-from convenio.node.folding import rules_of
 from convenio.node.records import State
 from convenio.node.sequencer import Accepted
 from convenio.node.verify import Check, Grade, Outcome, Report, verify
@@ -329,7 +329,7 @@ def entries(home: Home, party: str) -> list[bytes]:
 def folded_anew(home: Home, logs: dict[str, list[bytes]], order: Sequence[str]) -> bytes:
     """The state of one who gets these logs from nobody he knows, one after another."""
     leaves = {p: Leaves(leaf_hash(entry) for entry in log) for p, log in logs.items()}
-    fold = Fold(rules_of(home.channel), lambda party, size: tree_root(size, leaves[party]))
+    fold = Fold(Rules.of(home.channel), lambda party, size: tree_root(size, leaves[party]))
     book = Casebook(fold, BUILTIN)
     for party in order:
         for index, entry in enumerate(logs[party]):

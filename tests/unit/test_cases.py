@@ -10,7 +10,8 @@ from tests.property.channel import EXCHANGE, Channel
 from tests.unit.test_fold import Logs, proof
 
 from convenio.core.errors import RefusedError
-from convenio.core.fold import Fold, Place
+from convenio.core.fold import Fold
+from convenio.core.place import Place
 from convenio.core.record import OBJECTION, PROOF, RECEIVED, PartyId
 from convenio.instruments.builtin import REQUEST
 from convenio.instruments.cases import Case, Casebook

@@ -24,22 +24,12 @@ from tests.support.nodes import (
 from tests.support.parties import party
 from tests.support.partners import TWINS, free_port
 
+from convenio.core.card import Card, Roots, Text, parse_card, root_key_name, sign_card
 from convenio.core.errors import ConvenioError
 from convenio.core.httpsig import keyid_of
 from convenio.core.note import Ed25519Signer
 from convenio.core.record import PartyId
-from convenio.core.trust import (
-    Card,
-    Charter,
-    Roots,
-    Text,
-    fingerprint,
-    parse_card,
-    parse_charter,
-    propose_charter,
-    root_key_name,
-    sign_card,
-)
+from convenio.core.trust import Charter, fingerprint, parse_charter, propose_charter
 from convenio.node.channels import Channels
 from convenio.node.setup import ROOTS
 from convenio.node.speaking import Saying
@@ -468,6 +458,47 @@ def test_other_root_keys_are_looked_for_when_a_charter_is_proposed_too(tmp_path:
         assert code_of(lambda: propose(us, card)) == "channel.other_roots"
         assert names(us) == [CHANNEL]
         assert propose(us, card, other_roots=["mx"]).missing() == ("mx",)
+
+
+def test_other_root_keys_are_looked_for_when_a_charter_is_confirmed_too(
+    unsigned: World,
+) -> None:
+    """Two charters came, with two sets of root keys for one party, before either was confirmed."""
+    us = unsigned["us"]
+    accept(us, propose(unsigned["mx"], us.card()).note.encode())
+    charter = replace(of_a_stranger(unsigned), name="third", nonce="ef" * 16)
+    roots = [*us.roots(), *strange_roots(charter.parties[0].domain)]
+    accept(us, propose_charter(charter, *roots).note.encode())
+    confirm(us, CHANNEL)
+    channels, digits = us.node.channels, fingerprint(charter.ch)
+    for told in ([], ["us"]):
+        assert code_of(lambda told=told: channels.confirm(KEEPER, "third", digits, told)) == (  # type: ignore[misc]
+            "channel.other_roots"
+        )
+    assert not us.node.local.channel("third").confirmed_at
+    assert channels.confirm(KEEPER, "third", digits, ["mx"]).confirmed_at
+    assert us.node.local.acts(1)[0].reason == "other roots: mx"
+    confirm(us, CHANNEL)  # again, as it was
+
+
+@pytest.mark.parametrize("whose", ["own", "twice"])
+def test_a_card_of_our_own_or_twice_is_refused_before_root_keys_are_asked_for(
+    agreed: World, whose: str
+) -> None:
+    mx, us = agreed.homes
+    given, code = {
+        "own": ([us.card(), mx.card()], "channel.own_card"),
+        "twice": ([us.card(), us.card()], "channel.card_twice"),
+    }[whose]
+    assert code_of(lambda: propose(mx, *given, roots=[])) == code
+    assert code_of(lambda: propose(mx, us.card(), roots=[])) == "channel.roots"
+
+
+def test_a_name_that_is_taken_is_refused_before_root_keys_are_asked_for(agreed: World) -> None:
+    mx, us = agreed.homes
+    assert code_of(lambda: propose(mx, us.card(), name=CHANNEL, roots=[])) == "channel.name_taken"
+    charter = signed_by(us, second(agreed, name=CHANNEL))
+    assert code_of(lambda: accept(mx, charter, [])) == "channel.name_taken"
 
 
 def test_the_same_root_keys_and_those_of_unconfirmed_channels_say_nothing(

@@ -143,6 +143,8 @@ def test_waiting_for_no_record_in_particular_is_refused(mx: Home) -> None:
         *(b"hello", b"[]", b"7", b"{}", b"\xff", b'{"text":7}', b'{"json":NaN}'),
         *(b'{"more":1,"text":"x"}', b'{"text":"x","to":"us:liaison"}'),
         *(b'{"text":"x","due_in":"soon"}', b'{"text":"x","data":[1]}'),
+        b'{"text":"x","json":{}}',  # one of them would be lost
+        *(b'{"text":"x","open":"no"}', b'{"text":"x","open":1}', b'{"text":"x","open":null}'),
     ],
 )
 def test_a_bad_line_of_a_batch_is_named_and_those_before_it_are_said(mx: Home, line: bytes) -> None:
@@ -196,6 +198,7 @@ def test_a_batch_that_ended_in_the_middle_is_taken_up_again(mx: Home) -> None:
         ("people.add", {"person": "eva", "roles": [], "desks": []}),
         ("channel.confirm", {"channel": CHANNEL, "fingerprint": "0"}),
         ("channel.route", {"channel": CHANNEL, "party": "us", "url": "http://127.0.0.1:1"}),
+        ("channel.compare", {}),
     ],
 )
 def test_without_a_person_and_as_one_without_the_role_nothing_is_shown(
@@ -413,3 +416,14 @@ def test_a_time_limit_that_would_bind_nobody_is_refused(mx: Home) -> None:
     with pytest.raises(RefusedError) as refused:
         call(mx, "say", args)
     assert refused.value.code == "say.no_clock"
+
+
+@pytest.mark.parametrize("value", ["false", "no", 0, 1, [], ["x"], None])
+@pytest.mark.parametrize(
+    ("do", "key"), [("say", "open"), ("log", "automatic"), ("bundle", "with_bodies")]
+)
+def test_yes_and_no_are_said_as_such(mx: Home, do: str, key: str, value: Any) -> None:
+    """What is not empty is true to Python: "open": "no" would have been plain to the channel."""
+    args = {**GOOD, "records": ["mx/0"], "bodies": [], key: value}
+    given = (b"",) if do == "bundle" else ()
+    assert code_of(mx, do, args, *given) == "command.argument"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import contextlib
 import os
+import resource
 import socket
 import stat
 import threading
@@ -24,18 +25,17 @@ from convenio.core.errors import (
     RefusedError,
     UnavailableError,
 )
-from convenio.node import control
+from convenio.node import control, hearing
 from convenio.node.control import (
     MAX_CALLERS,
-    MAX_FILES,
     MAX_LASTING,
-    MAX_LINE,
     Answer,
     ControlClient,
     ControlServer,
     describe,
     revive,
 )
+from convenio.node.hearing import MAX_FILES, MAX_LINE, MAX_UNHEARD
 
 PATIENCE_S = 10.0
 
@@ -243,19 +243,100 @@ def test_a_hundred_callers_at_once_are_all_served(served: ControlClient, desk: D
         assert [each.result(PATIENCE_S) for each in waiting] == [{"waited": True}] * count
 
 
-def test_forty_callers_that_say_nothing_do_not_keep_others_out(
-    served: ControlClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def connected(tmp_path: Path) -> Iterator[Callable[[], socket.socket]]:
+    links: list[socket.socket] = []
+
+    def connect() -> socket.socket:
+        links.append(socket.socket(socket.AF_UNIX))
+        links[-1].connect(str(control.socket_path(tmp_path)))
+        links[-1].settimeout(PATIENCE_S)
+        return links[-1]
+
+    yield connect
+    for link in links:
+        link.close()
+
+
+def said_to(link: socket.socket) -> bytes:
+    with contextlib.suppress(ConnectionResetError):
+        return link.recv(1000)
+    return b"sent away"
+
+
+@pytest.mark.parametrize("said", [b"", b'{"do":"echo",', b"x"])
+def test_hundreds_that_do_not_come_to_an_end_keep_nobody_out(
+    served: ControlClient, connected: Callable[[], socket.socket], said: bytes
 ) -> None:
-    monkeypatch.setattr(control, "LINE_S", 0.05)
-    silent = []
+    """Within the time that any one of them has to say its line."""
+    for _ in range(2 * MAX_UNHEARD):
+        with contextlib.suppress(BrokenPipeError):  # sent away as soon as it came
+            connected().sendall(said)
+    assert served.call("echo", {}) == {"args": {}}
+
+
+def test_who_is_silent_for_the_longest_is_sent_away_when_there_are_too_many(
+    served: ControlClient, connected: Callable[[], socket.socket]
+) -> None:
+    first = connected()
+    others = [connected() for _ in range(MAX_UNHEARD)]
+    assert b"control.request" in said_to(first)
+    others[0].sendall(b'{"do":"echo","args":{}}\n')
+    assert b"result" in others[0].recv(1000)
+
+
+def test_a_byte_now_and_then_is_no_more_time(
+    served: ControlClient, connected: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "LINE_S", 0.05)
+    link = connected()
+    with pytest.raises(OSError):  # noqa: PT011, PT012 - whichever byte it is
+        while True:
+            link.sendall(b"x")
+            served.call("echo", {})
+
+
+def test_what_all_have_said_together_is_bounded(
+    served: ControlClient, connected: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "MAX_UNHEARD_BYTES", 100_000)
+    links = [connected() for _ in range(4)]
+    for link, size in zip(links, (10, 20_000, 40_000, 60_000), strict=True):
+        link.sendall(b"x" * size)
+    assert said_to(links[3])  # the one that said most
+    links[0].sendall(b"\n")
+    assert b"control.request" in links[0].recv(1000)
+    assert served.call("echo", {}) == {"args": {}}
+
+
+def test_callers_that_take_no_answer_give_their_places_back(
+    served: ControlClient, connected: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "TAKE_S", 0.05)
+    for _ in range(MAX_CALLERS):
+        connected().sendall(b'{"do":"large","args":{"size":10000000}}\n')
+    assert served.call("echo", {}) == {"args": {}}
+
+
+def test_a_node_that_ran_out_of_files_hears_again_when_there_are_some(
+    served: ControlClient, connected: Callable[[], socket.socket]
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert served.running()
+    held = [socket.socket(socket.AF_UNIX) for _ in range(4)]
     try:
-        for _ in range(MAX_CALLERS + 8):
-            silent.append(socket.socket(socket.AF_UNIX))
-            silent[-1].connect(str(control.socket_path(tmp_path)))
-        assert served.call("echo", {}) == {"args": {}}
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(socket.socket.fileno, held)) + 1, hard))
+        for link in held:
+            link.connect(str(control.socket_path(served._directory)))
+        held[0].sendall(b'{"do":"echo","args":{}}\n')
+        held[0].settimeout(0.3)
+        with contextlib.suppress(OSError):
+            held[0].recv(10)
     finally:
-        for link in silent:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for link in held:
             link.close()
+    assert served.call("echo", {}) == {"args": {}}
 
 
 def test_an_answer_of_many_megabytes_arrives(served: ControlClient) -> None:
@@ -370,6 +451,13 @@ def test_a_socket_left_by_a_killed_process_is_taken_over(tmp_path: Path, desk: D
     server.close()
 
 
+def test_a_directory_that_leads_to_itself_has_no_node(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UnavailableError, match=r"control\.no_node"):
+        ControlClient(tmp_path / "loop").call("echo", {})
+    assert not ControlClient(tmp_path / "loop" / "x").running()
+
+
 def test_no_node_is_said_to_be_no_node(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as caught:
         ControlClient(tmp_path).call("echo", {})
@@ -465,3 +553,23 @@ def test_who_has_gone_is_noticed_at_the_next_sign_of_life(
     assert ended.wait(PATIENCE_S)
     server.close()
     assert "control_fault" not in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_it_is_known_when_nobody_is_heard_any_more(tmp_path: Path) -> None:
+    """Not a caller's doing: a fault of the program, here in what is given the requests."""
+
+    def heard(request: hearing.Request) -> None:
+        request[0].close()
+        raise ZeroDivisionError
+
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as caller:
+        listener.bind(str(path))
+        listener.listen()
+        hearing_ = hearing.Hearing(listener, heard, hearing.close)
+        assert hearing_.alive
+        caller.connect(str(path))
+        caller.sendall(b"{}\n")
+        hearing_._thread.join(PATIENCE_S)
+        assert not hearing_.alive

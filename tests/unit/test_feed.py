@@ -275,8 +275,29 @@ def test_one_body_that_is_refused_holds_up_neither_entries_nor_other_bodies(pair
     assert us.read("mx/1") == b"welcome"
     assert feed_of(mx).cosigned == mx.size()
     bad = None
+    pair.clock.now += 1
     pair.until(lambda: mx.states(first) == [State.RECEIVED])
     assert us.read("mx/0") == b"refused"
+
+
+def test_what_a_partner_lacks_for_ever_is_sent_ever_more_rarely(pair: World) -> None:
+    """However often we have a reason to ask what it lacks."""
+    mx, us = pair.homes
+    brought: list[float] = []
+
+    def lose(_who: object, _blob: object, chunk: object) -> object:
+        brought.append(pair.clock.now)
+        return chunk.total  # type: ignore[attr-defined]
+
+    us.node.partnering.blob_write = lose  # type: ignore[method-assign, assignment]
+    said = mx.say(b"lost")
+    pair.until(lambda: mx.states(said) == [State.LACKING])
+    for _ in range(60):
+        pair.clock.now += 1
+        mx.node.outbox.wake(mx.channel.ch)
+        pair.until(lambda: feed_of(mx).answered_at == pair.clock.now)
+    assert 3 < len(brought) < 12, brought
+    assert brought[-1] - brought[-2] > 10
 
 
 def test_a_body_damaged_on_our_own_disk_holds_up_nothing_else(pair: World) -> None:

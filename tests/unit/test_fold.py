@@ -12,8 +12,9 @@ from tests.property.channel import Channel, Roots
 from convenio.core.canon import Object
 from convenio.core.errors import RefusedError
 from convenio.core.fit import Rules
-from convenio.core.fold import Delivery, Fold, Place, Wait
+from convenio.core.fold import Fold
 from convenio.core.merkle import leaf_hash
+from convenio.core.place import Delivery, Place, Wait
 from convenio.core.record import PROOF, RECEIVED, PartyId
 
 MX, US, CA = PartyId("mx"), PartyId("us"), PartyId("ca")

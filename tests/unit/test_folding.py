@@ -14,8 +14,9 @@ import pytest
 from tests.support.nodes import CHANNEL, OFFICER, Home, World, agree, confirm, world
 
 from convenio.core.errors import RefusedError, UnavailableError
-from convenio.core.fold import Folded, Place
+from convenio.core.place import Folded, Place
 from convenio.core.record import Header, parse_record
+from convenio.instruments.builtin import REQUEST
 from convenio.node.records import State
 from convenio.node.speaking import Attachment, Saying
 from convenio.store.api import LogStore, Stored
@@ -129,7 +130,7 @@ class Late:
     """Keeps bodies from being pushed until they are let go."""
 
     def __init__(self, home: Home) -> None:
-        self._partnering = home.node.partnering
+        self._partnering, self._clock = home.node.partnering, home.clock
         self._write, self.closed = self._partnering.blob_write, True
         self._partnering.blob_write = self  # type: ignore[method-assign, assignment]
 
@@ -140,6 +141,7 @@ class Late:
 
     def open(self) -> None:
         self.closed = False
+        self._clock.now += 1  # or what lacks would not be sent again yet
 
 
 class Refusing(Late):
@@ -220,7 +222,7 @@ def test_bodies_that_all_come_between_two_looks_are_had_once_each(pair: World) -
         with mx.shelf().open(c) as blob:
             us.shelf("mx").put(c, blob.read())
     for c in named[:-1]:
-        us.node.folding._came.setdefault(us.channel.ch, set()).add((mx.node.party, c))
+        us.node.answering._came.setdefault(us.channel.ch, set()).add((mx.node.party, c))
     us.node.folding.came(us.channel.ch, mx.node.party, named[-1])
     pair.until(lambda: len(set(lacked(us, "have"))) == 250, "not all are had")
     for home in pair.homes:
@@ -311,6 +313,66 @@ def test_who_waits_is_woken_by_the_very_fold_that_makes_it_true(pair: World) -> 
 
 def test_waiting_ends_in_time_when_it_does_not_come_true(pair: World) -> None:
     assert pair["mx"].node.folding.wait_until(lambda: False, 0.01) is False
+
+
+# --- what is known of what was judged before ---
+
+
+class Marked:
+    """A store that counts how often what was judged before is read: all unfit entries of a log."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store, self.read = store, Counter[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def fold_mark(self, origin: str) -> tuple[int, dict[int, str]]:
+        self.read[origin] += 1
+        return self._store.fold_mark(origin)
+
+
+def test_what_was_judged_before_is_read_once_a_log_and_not_with_each_batch(pair: World) -> None:
+    mx, us = pair.homes
+    store = Marked(us.node.folding._store)
+    us.node.folding._store = cast(LogStore, store)
+    for number in range(5):
+        mx.say(b"%d" % number)
+        pair.settle()
+    assert set(store.read.values()) <= {1}
+    assert us.node.store.fold_mark(us.origin("mx"))[0] == 5, "and kept up to date all the same"
+
+
+# --- who keeps silent ---
+
+
+class Asked:
+    """A store that notes of which entries a cosignature was looked for."""
+
+    def __init__(self, store: LogStore) -> None:
+        self._store, self.sizes = store, set[int]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def earliest_cosignature(self, origin: str, name: str, size: int) -> object:
+        self.sizes.add(size)
+        return self._store.earliest_cosignature(origin, name, size)
+
+
+def test_a_partner_that_is_away_is_not_asked_after_once_for_each_request(tmp_path: Path) -> None:
+    """Else each answer would look for a cosignature of every request since it went away."""
+    with world(tmp_path, instruments={REQUEST.name: REQUEST.hash}) as made:
+        mx, us = made.homes
+        us.close()
+        answering = mx.node.answering
+        asked = Asked(answering._store)
+        answering._store = cast(LogStore, asked)
+        for _ in range(20):
+            mx.say(b"Who?", act="ask", inst=REQUEST.hash, type="request.v1")
+        made.until(lambda: mx.cut()["mx"] == 20)
+        mx.node.folding.wake()
+        made.until(lambda: asked.sizes == {1})
 
 
 # --- the index ---

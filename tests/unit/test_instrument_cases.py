@@ -8,7 +8,7 @@ import pytest
 from tests.property.channel import Channel
 from tests.unit.test_fold import Logs
 
-from convenio.core.fold import Place
+from convenio.core.place import Place
 from convenio.core.record import RECEIVED, PartyId
 from convenio.instruments.calendar import DAY_S, instant_of
 from convenio.instruments.cases import Case, Casebook

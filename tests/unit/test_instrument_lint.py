@@ -1,4 +1,5 @@
 """The linter: every fault at once, each where it is, in words of both languages."""
+# ruff: noqa: E501 - one change to a line
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import re
 
 import pytest
 from tests.conftest import ROOT
+from tests.support.instruments import DEFINITION, TEXTS
 from tools.instruments import canonical_files
 
 from convenio.core.errors import MalformedError
@@ -18,75 +20,6 @@ from convenio.node.definitions import FOLDER, KINDS, known_instruments, shipped
 from convenio.words import Words
 from convenio.words.errors import HAPPENED
 from convenio.words.instruments import FIELD, LINT, finding_of
-
-DEFINITION = b"""\
-instrument: small
-version: 1
-engine: 1
-purpose: cooperation
-legal_basis:
-  law:
-    article: article 1
-    version: of 2021
-    valid_on: 2021-10-08
-    source: a law
-roles: {opens: asker, answers: asked}
-states: [open, late, done]
-ends: [done]
-codes:
-  grade: [good, bad]
-fields:
-  grade: {type: code, codes: grade, sensitivity: ordinary}
-  reason: {type: text, most: 100, sensitivity: ordinary}
-  pieces: {type: integer, unit: boxes, least: 0, most: 9, sensitivity: ordinary}
-forms:
-  reply:
-    grade: needed
-    reason: {when: grade, is: [bad]}
-    pieces: optional
-acts:
-  ask: {approvals: 0, caveat: TLP:GREEN}
-  reply: {forms: [reply], approvals: 1, caveat: TLP:AMBER}
-  complain: {approvals: 0, caveat: TLP:GREEN}
-  drop: {approvals: 0, caveat: TLP:GREEN}
-moves:
-  - {in: start, role: asker, act: ask, to: open}
-  - {in: open, role: asked, act: reply, to: done}
-  - {in: open, role: asker, act: complain, to: late, after: answer}
-  - {in: late, role: asked, act: reply, to: done}
-  - {in: late, role: asker, act: drop, to: done}
-race: [reply, complain, drop]
-clocks:
-  answer:
-    starts: ask
-    debtor: asked
-    fulfilled: [reply]
-    runs_in: [open, late]
-    unit: hours
-    least: 1
-    usual: 8
-    most: 24
-    then: complain
-retention: {months: 12, basis: law}
-"""
-TEXTS = b"""\
-language: en
-title: Small
-summary: Small thing
-purpose: Cooperation
-retention: A year
-legal_basis: {law: a law}
-roles: {asker: asker, asked: asked}
-states: {open: open, late: late, done: done}
-acts: {ask: ask, reply: reply, complain: complain, drop: drop}
-fields: {grade: grade, reason: reason, pieces: pieces}
-units: {boxes: boxes}
-codes:
-  grade: {good: good, bad: bad}
-clocks: {answer: answer}
-consequences: {answer: It may be dropped. TLP:GREEN}
-help: {grade: How good}
-"""
 
 
 def files(**changed: bytes) -> dict[str, bytes]:

@@ -7,8 +7,8 @@ from tests.support.parties import dice
 
 from convenio.core import canon
 from convenio.core.age import Passphrase, decrypt, encrypt
+from convenio.core.card import Text
 from convenio.core.errors import ConvenioError, MalformedError, UnverifiedError
-from convenio.core.trust import Text
 from convenio.node.keys import NodeKeys, generate, open_keys, open_root, seal_keys, seal_root
 
 KEYS = generate("mx.localhost", {"liaison": Text("Liaison", "Enlace")}, dice("keys"))
@@ -89,6 +89,7 @@ def plain(keys: NodeKeys = KEYS) -> canon.Object:
         {"desks": [{"id": "x"}]},
         {"desks": []},
         {"v": 2},
+        {"v": True},  # is 1, to Python
         {"kind": "record"},
         {"more": 1},
     ],
@@ -107,6 +108,7 @@ def test_a_key_file_with_something_else_inside_is_refused(change: canon.Object) 
         {"name": "a b"},
         {"name": ""},
         {"v": 2},
+        {"v": True},
         {"more": 1},
     ],
     ids=str,

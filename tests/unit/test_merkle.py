@@ -77,7 +77,11 @@ def test_many_leaves_are_taken_in_pieces_with_the_same_root() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\0" * 7, b"\0" * 7 + b"\1", b"\0" * 8 + b"x", b"\0" * 7 + b"\1" + b"h" * 31]
+    "data",
+    [
+        *(b"", b"\0" * 7, b"\0" * 7 + b"\1", b"\0" * 8 + b"x", b"\0" * 7 + b"\1" + b"h" * 31),
+        pytest.param(b"\x80" + bytes(7) + b"h" * 32, id="more leaves than a log can have"),
+    ],
 )
 def test_bytes_that_are_no_edge_are_refused(data: bytes) -> None:
     with pytest.raises(MalformedError, match=r"merkle\.edge"):

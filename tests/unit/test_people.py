@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.support.nodes import KEEPER, NOW, Clock, make_home
+from tests.support.nodes import KEEPER, NOW, PASSPHRASE, Clock, make_home
 
 from convenio.core.decide import Role
 from convenio.core.errors import ConvenioError
@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def node(folder: Path) -> Iterator[Node]:
-    made = Node(Directory.take(folder), "node phrase", Clock())
+    made = Node(Directory.take(folder), PASSPHRASE, Clock())
     yield made
     with made.local._database.write() as db:
         db.execute("DELETE FROM people WHERE id <> ?", (KEEPER,))

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from tests.support.nodes import NOW, PASSPHRASE, ROOT_PASSPHRASE, Clock, setup_of
 
+from convenio.core.card import Text, parse_card
 from convenio.core.errors import ConvenioError, MalformedError, RefusedError
-from convenio.core.trust import Text, parse_card
 from convenio.node import setup
 from convenio.node.config import FILE_NAME, read_config
-from convenio.node.keys import open_keys, open_root
+from convenio.node.keys import open_keys, open_root, seal_keys
 from convenio.node.wiring import Directory, Node, system_random
 
 
@@ -59,6 +59,37 @@ def test_a_made_node_opens_and_its_card_is_its_own(tmp_path: Path) -> None:
     with opened(tmp_path / "mx") as node:
         assert [p.id for p in node.local.people()] == ["keeper"]
         assert list(node.store.check()) == []
+
+
+@pytest.mark.parametrize("phrase", ["", "x", "14 characters.", "ñandú y llamas"])
+def test_with_a_short_passphrase_nothing_is_made(tmp_path: Path, phrase: str) -> None:
+    made = setup_of("mx", 8000)
+    for phrases in ((phrase, ROOT_PASSPHRASE), (PASSPHRASE, phrase)):
+        with pytest.raises(RefusedError, match=r"passphrase\.short"):
+            setup.make_node(tmp_path / "mx", made, *phrases, NOW, system_random)
+        assert everything_in(tmp_path) == []
+
+
+def test_no_folder_is_left_where_nothing_was_made(tmp_path: Path) -> None:
+    made = replace(setup_of("mx", 8000), name=Text("", ""))
+    with pytest.raises(MalformedError, match=r"trust\.text"):
+        setup.make_node(
+            tmp_path / "a" / "b" / "mx", made, PASSPHRASE, ROOT_PASSPHRASE, NOW, system_random
+        )
+    assert everything_in(tmp_path) == []
+
+
+def test_a_passphrase_is_asked_for_its_length_alone(tmp_path: Path) -> None:
+    setup.make_node(tmp_path / "mx", setup_of("mx", 8000), "a" * 15, "á" * 15, NOW, system_random)
+    Node(Directory.take(tmp_path / "mx"), "a" * 15, Clock()).stop()
+
+
+def test_a_node_made_with_a_short_passphrase_still_opens(tmp_path: Path) -> None:
+    """As they could be made before."""
+    make(tmp_path / "mx")
+    file = tmp_path / "mx" / setup.KEYS
+    file.write_bytes(seal_keys(open_keys(file.read_bytes(), PASSPHRASE), "x", system_random, 1))
+    Node(Directory.take(tmp_path / "mx"), "x", Clock()).stop()
 
 
 def test_nobody_but_the_owner_can_read_any_of_it(tmp_path: Path) -> None:

@@ -13,6 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.parties import Party, charter, party, seed
 
+from convenio.core.card import (
+    Roots,
+    Text,
+    parse_card,
+    parse_roster,
+    root_key_name,
+    sign_card,
+    sign_roster,
+)
 from convenio.core.errors import (
     ConvenioError,
     MalformedError,
@@ -23,18 +32,11 @@ from convenio.core.errors import (
 from convenio.core.note import Ed25519Signer, Note, parse_note, sign_note
 from convenio.core.trust import (
     Charter,
-    Roots,
-    Text,
     fingerprint,
     matches_fingerprint,
     merge_charters,
-    parse_card,
     parse_charter,
-    parse_roster,
     propose_charter,
-    root_key_name,
-    sign_card,
-    sign_roster,
 )
 
 MX, US = party("mx"), party("us")

@@ -11,6 +11,7 @@ import pytest
 from tests.support.bundles import failures, missing, noted
 from tests.support.world import START, World
 
+from convenio.core.bundle import policy_for
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import MalformedError, RefusedError
 from convenio.core.merkle import EMPTY_ROOT
@@ -76,6 +77,22 @@ def test_a_log_is_read_whole_and_holds(world: World, logs: Path) -> None:
     origin = world.charter.origin("mx")
     assert told == [(origin, 256, SIZE), (origin, 512, SIZE), (origin, SIZE, SIZE)]
     assert noted(report) == {Check.UNCOSIGNED}
+
+
+def test_a_log_under_a_policy_is_read_whole_and_nobody_is_shown_to_have_said_it(
+    world: World, tmp_path: Path
+) -> None:
+    """Its owner can write words under anybody's name; the policy names no author's key."""
+    folder = world.export("us", "mx", tmp_path / "copy")
+    checkpoint = world.members["us"].mirror.checkpoint(world.log("us", "mx"))
+    (folder / "checkpoint").write_bytes(checkpoint)
+    report = look(world, folder, policy_for(world.charter, "mx", ("us",)).format())
+    assert (report.grade, failures(report)) == (Grade.UNDECIDED, set())
+    assert missing(report) == {(Check.RECORD, "verify.no_authors")}
+    assert noted(report) == {Check.NO_CHARTER}
+    holds = {each.check for each in report.findings if each.outcome is Outcome.HOLDS}
+    assert holds == {Check.QUORUM, Check.ENTRIES, Check.TILES}
+    assert report.logs[0].cosigned == (HeldFact("us-mirror", world.now),)
 
 
 def test_the_mirrors_copy_is_cosigned(world: World, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.parties import charter, party
 
+from convenio.core.card import parse_card, sign_card
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.cosign import Ed25519Cosigner
 from convenio.core.merkle import (
@@ -35,7 +36,7 @@ from convenio.core.note import Ed25519Signer, sign_note
 from convenio.core.policy import parse_policy
 from convenio.core.proof import Proof, parse_proof, verify_proof
 from convenio.core.split import SplitProof, parse_split, verify_split
-from convenio.core.trust import fingerprint, parse_card, parse_charter, propose_charter, sign_card
+from convenio.core.trust import fingerprint, parse_charter, propose_charter
 
 SEED = bytes(range(32))
 LOG = Ed25519Signer("mx.localhost/c/00112233445566778899aabbccddeeff", SEED)

@@ -32,12 +32,22 @@ def bundle(pair: Pair, said: dict[str, str], tmp_path_factory: pytest.TempPathFa
     return path.read_bytes()
 
 
-def send(browser: Any, given: bytes | None, trust: str = "", trusted: bytes = b"") -> Any:
+def send(
+    browser: Any,
+    given: bytes | None,
+    trust: str = "",
+    *,
+    trusted: bytes = b"",
+    record: bytes = b"",
+    name: str = "b.zip",
+) -> Any:
     fields: dict[str, Any] = {"trust": trust}
     if given is not None:
-        fields["given"] = SimpleUploadedFile("b.zip", given)
+        fields["given"] = SimpleUploadedFile(name, given)
     if trusted:
         fields["trusted"] = SimpleUploadedFile("charter.note", trusted)
+    if record:
+        fields["record"] = SimpleUploadedFile("b.record", record)
     return browser.post("/verify", fields)
 
 
@@ -82,9 +92,37 @@ def test_a_fingerprint_without_the_charter_is_undecided(
     page = send(visit(), pack(files), digits).content.decode()
     assert 'class="verdict undecided"' in page
     assert "Cannot be decided with what was given" in page
-    assert "ask one of the parties for the charter" in page
+    assert "Ask one of the parties for the charter" in page
     page = send(visit(), pack(files), digits, trusted=note).content.decode()
     assert 'class="verdict vouched"' in page
+
+
+def test_a_receipt_is_checked_with_its_record(bundle: bytes, pair: Pair, visit: Visitor) -> None:
+    files, note = unpack(bundle), pair.charter("framework")
+    proof = next(data for name, data in files.items() if name.endswith(".tlog-proof"))
+    record = next(data for name, data in files.items() if name.endswith(".record"))
+    page = send(visit(), proof, trusted=note, name="n.tlog-proof").content.decode()
+    assert 'class="verdict undecided"' in page
+    assert "The record that n.tlog-proof belongs to is not beside it." in page
+    assert "Ask whoever gave you the receipt for the file “.record”" in page
+    page = send(visit(), proof, trusted=note, record=record, name="n.tlog-proof").content.decode()
+    assert 'class="verdict vouched"' in page
+    assert "<code>n.tlog-proof</code>" in page
+    page = send(visit(), proof, trusted=note, record=record + b"x").content.decode()
+    assert 'class="verdict failed"' in page
+    assert "<code>b.record</code>" in page
+
+
+def test_files_are_called_as_their_sender_calls_them(pair: Pair, visit: Visitor) -> None:
+    card = pair.mx.node.path / "card.note"
+    page = send(visit(), card.read_bytes(), name="mexico.card").content.decode()
+    assert "<code>mexico.card</code>" in page
+    page = send(visit(), b"hello", name="<b>.txt").content.decode()
+    assert "&lt;b&gt;.txt is nothing that can be checked" in page
+    for lang in ("en", "es"):
+        page = send(visit("", lang), card.read_bytes(), name="mexico.card").content.decode()
+        assert "<code>given</code>" not in page
+        assert "convenio-verify-" not in page
 
 
 def test_without_it_nobody_vouches_for_the_keys(bundle: bytes, pair: Pair, visit: Visitor) -> None:

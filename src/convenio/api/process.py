@@ -92,7 +92,7 @@ def _serve(
         node.start(feeding=True, progress=progress)  # (3)
         web = subprocess.Popen(pages) if pages else None  # noqa: S603 - our own program  (4)
         ready(node)
-        _watch(node, stopping, partners, web)
+        _watch(node, stopping, (partners, control), web)
     finally:
         if web is not None:
             _end(web)
@@ -115,7 +115,7 @@ def _partner_server(node: Node) -> PartnerServer:
 def _watch(
     node: Node,
     stopping: _Stopping,
-    partners: PartnerServer,
+    servers: Sequence[PartnerServer | ControlServer],
     web: subprocess.Popen[bytes] | None,
 ) -> None:
     for second in itertools.count(1):
@@ -123,7 +123,7 @@ def _watch(
             return
         if second % TICK_S == 0:
             node.tick()
-        if not node.healthy() or not partners.alive:
+        if not node.healthy() or not all(server.alive for server in servers):
             raise UnavailableError("node.failed")
         if web is not None and web.poll() is not None:
             _log.error("pages_ended", extra={"status": web.returncode})

@@ -34,11 +34,13 @@ BY_CLASS: Final[dict[type[ConvenioError], int]] = {
     ConvenioError: OUR_FAULT,
 }
 # Where the class says too little about who can act. The first two are raised as "try later" by the
-# node, and nobody's fault but ours; a wrong passphrase is no proof that failed.
+# node, and nobody's fault but ours; a directory or an address was typed wrong; a wrong passphrase
+# is no proof that failed.
 BY_CODE: Final = {
     "control.fault": OUR_FAULT,
     "node.fault": OUR_FAULT,
     "config.no_node": USAGE,
+    "verify.address": USAGE,
     "age.wrong_passphrase": REFUSED,
 }
 

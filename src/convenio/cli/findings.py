@@ -6,6 +6,7 @@ from typing import Final
 
 from convenio.cli.shell import Answer, Shell
 from convenio.words import N_
+from convenio.words.errors import HAPPENED
 
 _FOUND: Final = {
     "check.blob": N_("A stored content is not what its name says."),
@@ -74,4 +75,12 @@ _FOUND: Final = {
 def finding_text(shell: Shell, code: str, parameters: Answer) -> str:
     """What was found, in words; its code where there are none."""
     found = _FOUND.get(code)
-    return f"{shell.text(found, **parameters)} [{code}]" if found else f"[{code}]"
+    shown = {**parameters, "why": _why(shell, parameters)} if "why" in parameters else parameters
+    return f"{shell.text(found, **shown)} [{code}]" if found else f"[{code}]"
+
+
+def _why(shell: Shell, parameters: Answer) -> str:
+    """The sentence for an error that a finding names, within another sentence, and its code."""
+    code = str(parameters["why"])
+    said = shell.text(HAPPENED[code], **parameters).rstrip(".") if code in HAPPENED else ""
+    return f"{said} [{code}]".lstrip()

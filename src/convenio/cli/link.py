@@ -7,13 +7,17 @@ delivers it when `convenio serve` runs again.
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
 from convenio.cli.shell import Answer, Progress
-from convenio.core.errors import UnavailableError
+from convenio.core.errors import MalformedError, UnavailableError
 from convenio.node.control import ControlClient
 
 _BUSY_S: Final = 15.0  # how long another command may hold the node before we give up
@@ -51,6 +55,7 @@ class Link:
                  worked · node.running, another process holds it and does not
                  answer.
         """
+        _require_text(args)
         while self._opened is None:
             try:
                 client = ControlClient(self.directory, patience_s)
@@ -83,6 +88,9 @@ class Link:
     def _open(self) -> _OpenedNode | None:
         """The node, opened here; None if a process runs it by now."""
         wiring = importlib.import_module("convenio.node.wiring")
+        # Its events are for who runs a node; here the answer says what matters.
+        if not os.environ.get("CONVENIO_TRACEBACK"):
+            logging.getLogger("convenio").addHandler(logging.NullHandler())
         until = time.monotonic() + _BUSY_S
         while (directory := self._take(wiring, until)) is None:
             if self.running():
@@ -119,6 +127,18 @@ class _OpenedNode:
 
     def close(self) -> None:
         self._node.stop()
+
+
+def _require_text(args: dict[str, Any]) -> None:
+    """What was typed in bytes that are no text cannot be told to a node.
+
+    Raises:  MalformedError: command.argument.
+    """
+    for key, value in args.items():
+        try:
+            orjson.dumps(value)
+        except TypeError as error:
+            raise MalformedError("command.argument", argument=key) from error
 
 
 def _unseen(_done: int, _total: int) -> None:

@@ -12,7 +12,20 @@ from convenio.words import LANGUAGES, Words, choose_language, click_words
 
 def main() -> int:
     """Runs the command that was given; its exit code (cli/exits.py)."""
+    _open_streams()
     return run(sys.argv[1:])
+
+
+def _open_streams() -> None:
+    """Who starts a command may have closed its streams: what is not there is the null device.
+
+    Else the next file that is opened, a database perhaps, would be the one that is printed into.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+            stream = open(number, mode, encoding="utf-8", errors="replace", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def run(arguments: Sequence[str]) -> int:

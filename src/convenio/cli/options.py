@@ -18,7 +18,14 @@ from convenio.words.language import visible
 
 Function = Callable[..., Any]
 PASSPHRASE_FILE: Final = "--passphrase-file"  # noqa: S105 - the name of an option
+ROOT_PASSPHRASE_FILE: Final = "--root-passphrase-file"  # noqa: S105 - the name of an option
 EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+_DIRECTORY: Final[dict[str, Any]] = {"metavar": "DIR", "type": click.Path(path_type=Path)}
+_PASSPHRASE: Final[dict[str, Any]] = {
+    "type": EXISTING,
+    "envvar": "CONVENIO_PASSPHRASE_FILE",
+    "metavar": N_("FILE"),
+}
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,8})([smhd])", re.ASCII)
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -42,27 +49,22 @@ def on_node(function: Function) -> Function:
 
     params = getattr(function, "__click_params__", [])
     made = update_wrapper(wrapper, function)
-    phrase = passphrase_option(
-        N_("First line: the node's passphrase. Needed only if the node is not running.")
-    )
+    help_ = N_("First line: the node's passphrase. Needed only if the node is not running.")
+    phrase = click.Option([PASSPHRASE_FILE], help=help_, **_PASSPHRASE)
     # Click reads this list from its end.
-    made.__click_params__ = [phrase, *params, directory_argument()]  # type: ignore[attr-defined]
+    made.__click_params__ = [phrase, *params, click.Argument(["directory"], **_DIRECTORY)]  # type: ignore[attr-defined]
     return made
 
 
-def directory_argument() -> click.Argument:
-    return click.Argument(["directory"], metavar="DIR", type=click.Path(path_type=Path))
+def in_directory(function: Function) -> Function:
+    """DIR, as `directory`, for what needs no way to a node there."""
+    return click.argument("directory", **_DIRECTORY)(function)
 
 
-def passphrase_option(help_: str) -> click.Option:
-    """`--passphrase-file FILE`, as `passphrase_file`."""
-    return click.Option(
-        [PASSPHRASE_FILE],
-        type=EXISTING,
-        envvar="CONVENIO_PASSPHRASE_FILE",
-        metavar=N_("FILE"),
-        help=help_,
-    )
+def working_passphrase(function: Function) -> Function:
+    """`--passphrase-file FILE`, as `passphrase_file`, where it is needed in any case."""
+    help_ = N_("First line: the passphrase of the node's working keys.")
+    return click.option(PASSPHRASE_FILE, help=help_, **_PASSPHRASE)(function)
 
 
 def acting(function: Function) -> Function:
@@ -138,15 +140,20 @@ def in_channel(function: Function) -> Function:
     )(function)
 
 
-def root_keys(function: Function) -> Function:
-    """`--root FILE` and the passphrase of root keys, as `root` and `root_passphrase_file`."""
-    function = click.option(
-        "--root-passphrase-file",
+def root_passphrase(function: Function) -> Function:
+    """`--root-passphrase-file FILE`, as `root_passphrase_file`."""
+    return click.option(
+        ROOT_PASSPHRASE_FILE,
         type=EXISTING,
         envvar="CONVENIO_ROOT_PASSPHRASE_FILE",
         metavar=N_("FILE"),
         help=N_("First line: the passphrase of the root keys."),
     )(function)
+
+
+def root_keys(function: Function) -> Function:
+    """`--root FILE` and the passphrase of root keys, as `root` and `root_passphrase_file`."""
+    function = root_passphrase(function)
     return click.option(
         "--root",
         type=EXISTING,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -26,16 +27,29 @@ def passphrase(shell: Shell, file: Path | None, prompt: str, option: str) -> str
     return str(click.prompt(prompt, hide_input=True, err=True))
 
 
-def new_passphrase(shell: Shell, file: Path | None, prompt: str, option: str) -> str:
-    """As `passphrase`, typed twice."""
+def new_passphrase(
+    shell: Shell, file: Path | None, prompt: str, option: str, require: Callable[[str], None]
+) -> str:
+    """As `passphrase`, typed twice.
+
+    require: what a new one must be; it raises a ConvenioError, before anything is typed again.
+    """
     if file is not None:
-        return _first_line(file)
+        phrase = _first_line(file)
+        require(phrase)
+        return phrase
     _require_terminal(shell, option)
+
+    def checked(typed: str) -> str:
+        require(typed)
+        return typed
+
     return str(
         click.prompt(
             prompt,
             hide_input=True,
             err=True,
+            value_proc=checked,
             confirmation_prompt=shell.text("The same again"),
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import signal
@@ -11,13 +12,12 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 import click
-import orjson
 
 from convenio import __version__
 from convenio.cli import exits
 from convenio.cli.command import Group
-from convenio.cli.shell import Shell, printable
-from convenio.core.errors import ConvenioError
+from convenio.cli.shell import Shell, json_line, printable
+from convenio.core.errors import ConvenioError, UnavailableError
 from convenio.words import N_, Words, click_words
 
 # In the order in which a newcomer meets them. A module of this name is in `cli/commands`.
@@ -104,10 +104,8 @@ def run(arguments: Sequence[str], words: Words, *, as_json: bool) -> int:
     except (KeyboardInterrupt, EOFError, click.Abort):
         shell.advise(words.text("Stopped."))
         return exits.INTERRUPTED
-    except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.PIPE_CLOSED
+    except OSError as error:
+        return _unprinted(shell, error)
     except Exception as error:
         return _broke(shell, error)
     return done if isinstance(done, int) else exits.HOLDS
@@ -122,6 +120,18 @@ def _invoke(root: Root, arguments: list[str], shell: Shell) -> object:
             return root.invoke(context)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
+
+
+def _unprinted(shell: Shell, error: OSError) -> int:
+    """The answer did not get out: its reader has gone, or where it went is full. (What a node
+    cannot write it says itself, as an error of ours.)"""
+    if not isinstance(error, BrokenPipeError) and error.errno != errno.ENOSPC:
+        return _broke(shell, error)
+    with contextlib.suppress(OSError):  # what is left is not tried again when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return exits.PIPE_CLOSED
+    return _failed(shell, UnavailableError("store.disk_full"))
 
 
 def _terminated(*_: object) -> NoReturn:
@@ -165,4 +175,4 @@ def _broke(shell: Shell, error: Exception) -> int:
 
 def _json_error(kind: str, code: str, parameters: dict[str, Any]) -> None:
     error = {"kind": kind, "code": code, "parameters": parameters}
-    click.echo(orjson.dumps({"error": error}, option=orjson.OPT_SORT_KEYS))
+    click.echo(json_line({"error": error}))

@@ -6,7 +6,6 @@ Answers go to standard output; everything else (progress, advice, errors) to sta
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 import sys
@@ -19,15 +18,15 @@ from typing import Any, Final
 import click
 import orjson
 
+from convenio.cli.tables import lay_out
 from convenio.words import Words
 
 Answer = dict[str, Any]
 Progress = Callable[[int, int], None]
-_BETWEEN: Final = 3  # columns of a table, in characters
 _AFTER_S: Final = 1.0  # what is done sooner shows no progress
 # What a partner wrote must not move our cursor, ring our bell or turn our text around.
 _CONTROL: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
@@ -45,7 +44,7 @@ class Shell:
     def answer(self, value: Answer, render: Callable[[], None]) -> None:
         """The command's result: as JSON, or as `render` prints it for a person."""
         if self.as_json:
-            click.echo(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+            click.echo(json_line(value))
         else:
             render()
 
@@ -59,31 +58,12 @@ class Shell:
             click.echo(printable(text), err=True)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table as wide as the terminal; as wide as it needs when it goes to a file.
-
-        No word is broken, so that an address or a path can be copied, even if the table is then
-        wider than the terminal.
-        """
-        from rich import box, console, table, text  # noqa: PLC0415 - a fifth of a second
-
-        shown = table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        """A table as wide as the terminal; as wide as it needs when it goes to a file."""
         cells = [[printable(cell) for cell in row] for row in rows]
-        room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1000
-        widths = _widths(list(zip(headings, *cells, strict=True)), room)
-        for heading, width in zip(headings, widths, strict=True):
-            shown.add_column(text.Text(heading), overflow="fold", width=width)
-        for row in cells:
-            shown.add_row(*map(text.Text, row))
+        on_screen = sys.stdout.isatty()
+        room = shutil.get_terminal_size().columns if on_screen else 1000
         # Printed by Click as all else: Rich would end the process when a reader goes away.
-        seen, on_screen = io.StringIO(), sys.stdout.isatty()
-        console.Console(
-            file=seen,
-            width=sum(widths) + _BETWEEN * len(widths),
-            force_terminal=on_screen,
-            highlight=False,
-            emoji=False,
-        ).print(shown)
-        click.echo(seen.getvalue(), nl=False)
+        click.echo(lay_out(headings, cells, room, on_screen=on_screen), nl=False)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Progress]:
@@ -107,17 +87,6 @@ class Shell:
         finally:
             timer.cancel()
             sign.close()
-
-
-def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
-    """How wide each column is: as its text, narrower while all do not fit into `room`, and never
-    narrower than its longest word."""
-    wide = [max(len(line) for cell in c for line in cell.split("\n")) for c in columns]
-    least = [max(len(word) for cell in c for word in cell.split() or [""]) for c in columns]
-    while sum(wide) + _BETWEEN * len(wide) > room and wide != least:
-        slack = [width - word for width, word in zip(wide, least, strict=True)]
-        wide[slack.index(max(slack))] -= 1
-    return wide
 
 
 def say_set_aside(shell: Shell, names: Sequence[str]) -> None:
@@ -184,6 +153,22 @@ class _Bar:
 def now() -> int:
     """Seconds UTC by this machine, for commands that need no node."""
     return int(time.time())  # noqa: TID251 - the other clock, in wiring, brings a whole node along
+
+
+def json_line(value: Any) -> bytes:
+    """`value` as JSON. The name of a file may be no text; then what is none in it shows as "?"."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return orjson.dumps(_as_text(value), option=orjson.OPT_SORT_KEYS)
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(item) for key, item in value.items()}
+    return [_as_text(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def printable(text: str) -> str:

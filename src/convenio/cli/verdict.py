@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from convenio.cli.shell import Shell
 from convenio.cli.showing import short
 from convenio.node.verify import Finding, Grade, Outcome, Report
 from convenio.node.verify.report import BodyFact, DeskFact, HeldFact, LogFact, Statement
+from convenio.words import N_
 from convenio.words.names import kind_of
-from convenio.words.verdicts import CHECKS, in_language, reason, subject, verdict
+from convenio.words.verdicts import CHECKS, in_language, needed, reason, subject, verdict
+
+# By what is missing: how it is given here.
+_HOW: Final = {
+    "verify.no_authors": N_(
+        "Give it with --trust FILE. A party writes it with “convenio channel show DIR CHANNEL -o "
+        "FILE”."
+    ),
+    "verify.no_charter": N_(
+        "Add it with --charter FILE. A party writes it with “convenio channel show DIR CHANNEL -o "
+        "FILE”."
+    ),
+    "verify.no_keys": N_(
+        "Add it with --charter FILE. A party writes it with “convenio channel show DIR CHANNEL -o "
+        "FILE”."
+    ),
+    "verify.no_record": N_("Put it beside the receipt, or name it with --record FILE."),
+}
 
 
 def render(shell: Shell, report: Report) -> None:
@@ -41,12 +61,8 @@ def _verdict(shell: Shell, report: Report) -> None:
     if report.grade is Grade.CONSISTENT:
         shell.line(shell.text("Give the fingerprint with --trust."))
     elif report.grade is Grade.UNDECIDED:
-        shell.line(
-            shell.text(
-                "Add the charter with --charter FILE. A party writes it with “convenio channel "
-                "show DIR CHANNEL -o FILE”."
-            )
-        )
+        for missing, sentence in needed(report):
+            shell.line(f"{shell.text(sentence)} {shell.text(_HOW[missing])}")
 
 
 def _statement(shell: Shell, said: Statement) -> None:
@@ -56,12 +72,12 @@ def _statement(shell: Shell, said: Statement) -> None:
     shell.line(f"{said.place}  {kind_of(said.type, said.act, shell.words)}  {short(said.leaf)}")
     by = ", ".join(_desk(shell, desk) for desk in said.by)
     at = shell.words.time(said.at)
-    shell.line(
-        "  "
-        + shell.text(
-            "said by {sender} ({desk}), by its own clock {at}", sender=sender, desk=by, at=at
-        )
-    )
+    shown = {"sender": sender, "desk": by, "at": at}
+    if said.sender_name:
+        line = shell.text("said by {sender} ({desk}), by its own clock {at}", **shown)
+    else:  # no charter says whose desk that is, so nobody's signature was checked
+        line = shell.text("names {sender} ({desk}) as its author, and {at}; not checked", **shown)
+    shell.line(f"  {line}")
     shell.line("  " + shell.text("to {to}", to=to or shell.text("the whole channel")))
     for held in said.cosigned:
         _held(shell, held)
@@ -99,7 +115,7 @@ def _body(shell: Shell, body: BodyFact) -> str:
 def _log(shell: Shell, log: LogFact) -> None:
     shell.line()
     count = shell.words.plural("{n} record", "{n} records", log.size)
-    shell.line(f"{log.party.upper()}  {log.origin}  {count}")
+    shell.line("  ".join(filter(None, (log.party.upper(), log.origin, count))))
     shell.line("  " + shell.text("root {root}", root=log.root))
     if log.first_at:
         first, last = shell.words.time(log.first_at), shell.words.time(log.last_at)

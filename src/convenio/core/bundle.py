@@ -20,10 +20,11 @@ from convenio.core import canon
 from convenio.core.canon import Object
 from convenio.core.encoding import parse_hex
 from convenio.core.errors import MalformedError
+from convenio.core.fields import MAX_TRUST_BYTES
 from convenio.core.policy import MAX_POLICY_BYTES, Policy, from_keys
 from convenio.core.proof import MAX_PROOF_BYTES
 from convenio.core.record import MAX_RECORD_BYTES, Header, PartyId
-from convenio.core.trust import MAX_TRUST_BYTES, Charter
+from convenio.core.trust import Charter
 
 MAX_MEMBERS: Final = 20_000
 MAX_MEMBER_BYTES: Final = 2**32 - 2  # what a zip without extensions can say

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from convenio.core.card import author_key_name
 from convenio.core.errors import RefusedError
 from convenio.core.record import Address, BodyRef, Header, PartyId
-from convenio.core.trust import Charter, author_key_name
+from convenio.core.trust import Charter
 
 
 class Act(StrEnum):

@@ -16,6 +16,7 @@ from typing import Final, NamedTuple, Protocol
 
 from convenio.core.checkpoint import Checkpoint
 from convenio.core.errors import ConvenioError, MalformedError, SignatureError
+from convenio.core.hashindex import HashIndex
 from convenio.core.merkle import leaf_hash
 from convenio.core.note import Note, Verifier
 from convenio.core.record import (
@@ -131,13 +132,14 @@ class LogState:
 
     at: int = -1
     last: bytes = b""  # the text of the last fit entry
-    texts: set[bytes] = field(default_factory=set)  # hashes of those before it at the same time
+    texts: HashIndex = field(default_factory=HashIndex)  # of those before it at the same time
 
     def take(self, fit: Fit) -> None:
         """Go on to the state after `fit`, which was judged fit by this state."""
         if fit.header.at != self.at:
             self.at = fit.header.at
-            self.texts.clear()
+            if len(self.texts):
+                self.texts = HashIndex()
         else:
             self.texts.add(hashlib.sha256(self.last).digest())
         self.last = fit.text
@@ -146,7 +148,9 @@ class LogState:
         """Whether a fit entry has said this text before."""
         if fit.header.at != self.at:
             return False
-        return fit.text == self.last or hashlib.sha256(fit.text).digest() in self.texts
+        return (
+            fit.text == self.last or self.texts.find(hashlib.sha256(fit.text).digest()) is not None
+        )
 
 
 class Opened(NamedTuple):

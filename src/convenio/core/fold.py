@@ -10,23 +10,19 @@ node gave that held no more than this cut.
 
 from __future__ import annotations
 
-import enum
-from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 from convenio.core.checkpoint import Checkpoint
-from convenio.core.encoding import parse_base64
-from convenio.core.errors import MalformedError, RefusedError, SignatureError
+from convenio.core.custody import Custody, stamps_of
+from convenio.core.errors import RefusedError
+from convenio.core.faults import Faults
 from convenio.core.fit import (
-    CosignatureVerifier,
     Fit,
-    LogState,
     Opened,
     Rules,
     Spread,
@@ -34,164 +30,17 @@ from convenio.core.fit import (
     judge,
     open_entries,
 )
-from convenio.core.hashindex import HashIndex
+from convenio.core.foldedlog import FIT, SAYS_RECEIVED, VOID, FoldedLog, Head, Waiting
 from convenio.core.note import Verifier
+from convenio.core.place import Alarm, Cut, Delivery, Folded, Place, Receipt, Wait
 from convenio.core.record import PROOF, RECEIVED, Header, PartyId
 
 FOLD_VERSION: Final = 1
-Cut = Mapping[PartyId, int]  # for each member the size of its log
 RootAt = Callable[[PartyId, int], bytes]
 
-_FIT, _VOID, _RECEIVED = 1, 2, 4
-_NEVER: Final = -1
+_NO_PROOF: Final = -1
 _NONE_UNFIT: Final[Mapping[int, str]] = {}
 _OPEN_AT_ONCE: Final = 256
-
-
-class Place(NamedTuple):
-    """Where an entry stands: whose log, and its index there."""
-
-    party: PartyId
-    index: int  # type: ignore[assignment]  # no one looks for values in a Place
-
-
-class Folded(NamedTuple):
-    """A fit entry that has just come into the cut. void: its type is not named by the charter."""
-
-    place: Place
-    leaf: bytes
-    header: Header
-    void: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """`place` claims that the log of `about` had `claimed` as root at `size`; it has `held`.
-
-    Either the claim is invented, or `about` has shown two histories. What `place` signed is not
-    folded, nor what comes after it in its log.
-    """
-
-    place: Place
-    about: PartyId
-    size: int
-    claimed: bytes
-    held: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """A log goes on only when `party`'s log is held, or itself folded, up to `size`."""
-
-    party: PartyId
-    size: int
-
-
-class Delivery(enum.Enum):
-    """What a party's own log says of another's entry."""
-
-    UNSEEN = "unseen"
-    LACKING = "lacking"
-    RECEIVED = "received"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """That a party received an entry. at: the time that counts, seconds UTC, a claim.
-
-    entry: index of the receiver's entry that says so, None if only a proof does. proof: index of
-    the sender's `proof.v1` if that gave the time.
-    """
-
-    at: int
-    entry: int | None
-    proof: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Stamp:
-    """A cosignature over an entry that its sender logged. cosigner: "" for a neutral witness."""
-
-    cosigner: PartyId | None
-    index: int
-    at: int
-
-
-@dataclass(slots=True)
-class _Head:
-    """The first entry of a log that is not folded yet, judged."""
-
-    leaf: bytes
-    verdict: Fit | Unfit
-    checked: bool = False  # every root it cites whose size is held
-
-
-_Waiting = tuple[bytes, bool, str]  # an entry, whether its signatures are checked, unfit code
-
-
-class _Log:
-    """One party's log as folded: a few small columns, one row an entry."""
-
-    __slots__ = (
-        "alarm",
-        "at",
-        "flags",
-        "head",
-        "held",
-        "leaves",
-        "opened",
-        "order",
-        "party",
-        "past",
-        "queue",
-        "row",
-        "seen",
-        "state",
-        "unfit",
-        "wait",
-    )
-
-    def __init__(self, party: PartyId, order: int, members: int) -> None:
-        self.party = party
-        self.order = order
-        self.held = 0
-        self.queue: deque[_Waiting] = deque()
-        self.opened: deque[Opened] = deque()  # the first of the queue
-        self.head: _Head | None = None
-        self.wait: Wait | None = None
-        self.alarm: Alarm | None = None
-        self.state = LogState()
-        self.unfit: dict[int, str] = {}
-        self.leaves = HashIndex()
-        self.flags = bytearray()
-        self.at = array("q")  # of the entry if fit, else of the last fit one before
-        # past[y][i]: how many entries of log y are before entry i. Never falls.
-        self.past = [array("I") for _ in range(members)]
-        self.row = [0] * members  # what is before the next entry, if it sees nothing more
-        self.seen: dict[PartyId, tuple[int, str]] = {}  # the last claim found true, for each log
-
-    @property
-    def size(self) -> int:
-        return len(self.flags)
-
-    def append(self, leaf: bytes | None, flags: int) -> None:
-        """Add a row; leaf None if the entry is unfit, which nobody can cite."""
-        self.leaves.add(leaf) if leaf else self.leaves.skip()
-        self.flags.append(flags)
-        self.at.append(self.state.at)
-        for column, size in zip(self.past, self.row, strict=True):
-            column.append(size)
-        self.row[self.order] = self.size
-        self.head = None
-        self.wait = None
-
-    def stop(self, alarm: Alarm) -> None:
-        """Nothing of this log is folded from here on."""
-        self.alarm = alarm
-        self.head = None
-        self.wait = None
-        self.queue.clear()
-        self.opened.clear()
 
 
 class Fold:
@@ -207,10 +56,9 @@ class Fold:
         self._rules = rules
         self._root_at, self._spread = root_at, spread
         members = len(rules.members)
-        self._order = [_Log(m.party, i, members) for i, m in enumerate(rules.members)]
+        self._order = [FoldedLog(m.party, i, members) for i, m in enumerate(rules.members)]
         self._logs = {log.party: log for log in self._order}
-        self._lacking: dict[tuple[PartyId, Place], int] = {}  # -> index of the later `have`
-        self._stamps: dict[Place, list[_Stamp]] = {}
+        self._custody = Custody()
         self._halted = False
 
     # --- feeding -----------------------------------------------------------------------------
@@ -272,7 +120,7 @@ class Fold:
         """Fold no further: somebody has shown two histories, and the cut held is what counts."""
         self._halted = True
 
-    def _advance(self, fed: _Log, folded: list[Folded]) -> None:
+    def _advance(self, fed: FoldedLog, folded: list[Folded]) -> None:
         """Fold what can be folded now that more of `fed` is held."""
         todo = [fed]
         while todo:
@@ -282,17 +130,17 @@ class Fold:
             todo += [o for o in self._order if o.wait and self._due(o, log)]
 
     @staticmethod
-    def _due(log: _Log, other: _Log) -> bool:
+    def _due(log: FoldedLog, other: FoldedLog) -> bool:
         """Whether what `log` waits for has come with `other`."""
         if log.wait is None or log.head is None or log.wait.party != other.party:
             return False
         return log.wait.size <= (other.size if log.head.checked else other.held)
 
-    def _step(self, log: _Log, folded: list[Folded]) -> bool:
+    def _step(self, log: FoldedLog, folded: list[Folded]) -> bool:
         """Fold the first of a log's queue; False if it must wait, or never can be."""
         head = log.head = log.head or self._judge(log)
         if isinstance(head.verdict, Unfit):
-            log.unfit[log.size] = head.verdict.code
+            log.unfit.add(log.size, head.verdict.code)
             log.append(None, 0)
         elif self._closed(log, head, head.verdict.header):
             folded.append(self._take(log, head.leaf, head.verdict))
@@ -302,15 +150,15 @@ class Fold:
         log.opened.popleft()
         return True
 
-    def _judge(self, log: _Log) -> _Head:
+    def _judge(self, log: FoldedLog) -> Head:
         rules = self.rules_for(log.row)
         member = rules.members[log.order]
         if not log.opened or log.opened[0].authors is not member.authors:
             log.opened = deque(_open(log.queue, member.authors, self._spread))
         opened = log.opened[0]
-        return _Head(opened.leaf, judge(opened, member, log.state, rules))
+        return Head(opened.leaf, judge(opened, member, log.state, rules))
 
-    def _closed(self, log: _Log, head: _Head, header: Header) -> bool:
+    def _closed(self, log: FoldedLog, head: Head, header: Header) -> bool:
         """Whether all that `header` claims to have seen is in the cut, with those roots: rule (2).
 
         A root is compared as soon as the size is held, to raise the alarm early.
@@ -334,7 +182,7 @@ class Fold:
                 return False
         return True
 
-    def _take(self, log: _Log, leaf: bytes, fit: Fit) -> Folded:
+    def _take(self, log: FoldedLog, leaf: bytes, fit: Fit) -> Folded:
         """Put a fit entry into the cut."""
         header, place, before = fit.header, Place(log.party, log.size), log.row[:]
         for party, (size, _) in header.seen.items():
@@ -345,7 +193,7 @@ class Fold:
         log.state.take(fit)
         rules = self.rules_for(log.row)
         void, received = not rules.names(header.type), header.type == RECEIVED
-        log.append(leaf, _FIT | _VOID * void | _RECEIVED * received)
+        log.append(leaf, FIT | VOID * void | SAYS_RECEIVED * received)
         self.amend(place, header)
         if received and header.data:
             self._note_bodies(log, before, header)
@@ -354,7 +202,7 @@ class Fold:
         return Folded(place, leaf, header, void)
 
     @staticmethod
-    def _reach(row: list[int], seen: _Log, size: int) -> None:
+    def _reach(row: list[int], seen: FoldedLog, size: int) -> None:
         """Make `row` cover the first `size` entries of `seen` and all before the last of these."""
         row[seen.order] = size
         for order, column in enumerate(seen.past):
@@ -362,28 +210,27 @@ class Fold:
 
     # --- what a log says of others' entries ----------------------------------------------------
 
-    def _note_bodies(self, log: _Log, before: list[int], header: Header) -> None:
+    def _note_bodies(self, log: FoldedLog, before: list[int], header: Header) -> None:
         """Remember `lack` (only of what this entry is the first to cover), then later `have`."""
         for leaf in _leaves(header, "have"):
-            place = self.find(leaf)
-            if place and self._lacking.get((log.party, place)) == _NEVER:
-                self._lacking[log.party, place] = log.size - 1
+            if place := self.find(leaf):
+                self._custody.have(log.party, place, log.size - 1)
         for leaf in _leaves(header, "lack"):
             place = self.find(leaf)
             if place and place.party != log.party:
                 order = self._logs[place.party].order
                 if before[order] <= place.index < log.row[order]:
-                    self._lacking[log.party, place] = _NEVER
+                    self._custody.lack(log.party, place)
 
-    def _note_stamp(self, log: _Log, index: int, header: Header, rules: Rules) -> None:
+    def _note_stamp(self, log: FoldedLog, index: int, header: Header, rules: Rules) -> None:
         """Remember a `proof.v1` that holds: a cosigned root of this log over one of its entries."""
         number = log.leaves.find(bytes.fromhex(cast(str, header.data["leaf"])))
         size, root = cast(int, header.data["size"]), bytes.fromhex(cast(str, header.data["root"]))
         if number is None or not number < size <= index or self._root_at(log.party, size) != root:
             return
         checkpoint = Checkpoint(rules.members[log.order].origin, size, root)
-        stamps = self._stamps.setdefault(Place(log.party, number), [])
-        stamps.extend(_cosigned(rules, checkpoint, header, index))
+        shown = stamps_of(rules, checkpoint, header, index)
+        self._custody.show(Place(log.party, number), shown)
 
     # --- questions -------------------------------------------------------------------------------
 
@@ -422,7 +269,7 @@ class Fold:
         """What the next entry of a log waits for; None if nothing keeps it."""
         return self._logs[party].wait
 
-    def unfit(self, party: PartyId) -> Mapping[int, str]:
+    def unfit(self, party: PartyId) -> Faults:
         """The unfit entries of a log within the cut, with their codes."""
         return self._logs[party].unfit
 
@@ -470,11 +317,11 @@ class Fold:
         return self._logs[place.party].at[place.index]
 
     def is_fit(self, place: Place) -> bool:
-        return bool(self._logs[place.party].flags[place.index] & _FIT)
+        return bool(self._logs[place.party].flags[place.index] & FIT)
 
     def is_void(self, place: Place) -> bool:
         """Whether the charter does not name the type of a fit entry: it then changes nothing."""
-        return bool(self._logs[place.party].flags[place.index] & _VOID)
+        return bool(self._logs[place.party].flags[place.index] & VOID)
 
     def past(self, place: Place) -> dict[PartyId, int]:
         """How much of each log was before this entry: itself a closed cut."""
@@ -518,8 +365,8 @@ class Fold:
         """That `party` received an entry of another, by what is within `cut`: rule (4)."""
         end = self.cut() if cut is None else cut
         entry = self._entry_of_receipt(place, party, end)
-        times = [] if entry is None else [(self._logs[party].at[entry], _NEVER)]
-        for stamp in self._stamps_of(place, end):
+        times = [] if entry is None else [(self._logs[party].at[entry], _NO_PROOF)]
+        for stamp in self._custody.stamps(place, end):
             late = entry is not None and self.before(
                 Place(party, entry), Place(place.party, stamp.index)
             )
@@ -528,21 +375,21 @@ class Fold:
         if not times:
             return None
         at, proof = min(times)
-        return Receipt(at, entry, None if proof == _NEVER else proof)
+        return Receipt(at, entry, None if proof == _NO_PROOF else proof)
 
     def _entry_of_receipt(self, place: Place, party: PartyId, end: Cut) -> int | None:
         entry = self.first_after(place, party, end)
-        if entry is not None and (later := self._lacking.get((party, place))) is not None:
-            return later if later != _NEVER and later < end[party] else None
-        return entry
-
-    def _stamps_of(self, place: Place, end: Cut) -> Iterator[_Stamp]:
-        return (s for s in self._stamps.get(place, ()) if s.index < end[place.party])
+        if entry is None or self._custody.lacks(party, place):
+            return None
+        later = self._custody.had(party, place)
+        if later is None:
+            return entry
+        return later if later < end[party] else None
 
     def neutral_stamps(self, place: Place, cut: Cut | None = None) -> list[int]:
         """Times at which neutral witnesses cosigned an entry, as its sender has logged them."""
         end = self.cut() if cut is None else cut
-        return [s.at for s in self._stamps_of(place, end) if s.cosigner is None]
+        return [s.at for s in self._custody.stamps(place, end) if s.cosigner is None]
 
     def delivery(self, place: Place, party: PartyId, cut: Cut | None = None) -> Delivery:
         """What `party`'s own log says of another's entry; proofs are not asked."""
@@ -553,9 +400,12 @@ class Fold:
         return Delivery.RECEIVED if received else Delivery.LACKING
 
     def lacking(self, party: PartyId) -> list[Place]:
-        """Entries whose bodies `party` has named as lacking, and not yet as had; oldest first."""
-        named = self._lacking.items()
-        return [place for (whose, place), have in named if whose == party and have == _NEVER]
+        """Entries whose bodies `party` has named as lacking, and not yet as had."""
+        return self._custody.lacking(party)
+
+    def lacks(self, party: PartyId, place: Place) -> bool:
+        """Whether `place` is one of `lacking`."""
+        return self._custody.lacks(party, place)
 
     def settled(self, place: Place, parties: Collection[PartyId], cut: Cut | None = None) -> bool:
         """Whether an entry is in the past of all that `parties` will ever say: rule (5)."""
@@ -574,7 +424,7 @@ class Fold:
         for log in self._order:
             if log is not own:
                 for index in range(own.row[log.order], log.size):
-                    if log.flags[index] & _FIT:
+                    if log.flags[index] & FIT:
                         yield Place(log.party, index)
 
     def needs_answer(self, party: PartyId) -> bool:
@@ -582,14 +432,14 @@ class Fold:
 
         Not while its own log is not all folded: one more entry would change nothing.
         """
+        own = self._logs[party]
         return self.is_folded(party) and any(
-            not self._logs[place.party].flags[place.index] & _RECEIVED
-            for place in self.new_to(party)
+            log.spoke > own.row[log.order] for log in self._order if log is not own
         )
 
 
 def _open(
-    queue: deque[_Waiting], authors: Mapping[str, Verifier], spread: Spread
+    queue: deque[Waiting], authors: Mapping[str, Verifier], spread: Spread
 ) -> Iterator[Opened]:
     """The first few entries of a queue, opened; those known to be unfit are not looked into."""
     for (verified, unfit), alike in groupby(islice(queue, _OPEN_AT_ONCE), key=itemgetter(1, 2)):
@@ -602,24 +452,3 @@ def _open(
 
 def _leaves(header: Header, key: str) -> list[bytes]:
     return [bytes.fromhex(leaf) for leaf in cast(list[str], header.data.get(key, []))]
-
-
-def _cosigned(rules: Rules, checkpoint: Checkpoint, header: Header, index: int) -> Iterator[_Stamp]:
-    """What a `proof.v1` shows: at most one stamp, of a member's mirror or a neutral witness."""
-    try:
-        line = parse_base64(cast(str, header.data["sig"]).encode(), "fold.stamp")
-    except MalformedError:
-        return
-    keys: list[tuple[PartyId | None, CosignatureVerifier]] = [
-        *((member.party, key) for member in rules.members for key in member.cosigners),
-        *((None, key) for key in rules.witnesses),
-    ]
-    for cosigner, key in keys:
-        if key.name == header.data["name"] and key.key_id == line[:4]:
-            try:
-                at = key.verify_checkpoint(checkpoint, line[4:])
-            except SignatureError:
-                return
-            if at > 0:
-                yield _Stamp(cosigner, index, at)
-            return

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 
-from convenio.core.encoding import parse_base64
+from convenio.core.encoding import MAX_SIZE, parse_base64
 from convenio.core.errors import MalformedError, ProofError
 
 HASH: Final = 32
@@ -96,7 +96,7 @@ class RightEdge:
     def decode(cls, data: bytes) -> RightEdge:
         """The edge that `data` writes.  Raises:  MalformedError: merkle.edge."""
         size = int.from_bytes(data[:8], "big")
-        if len(data) != 8 + HASH * size.bit_count():
+        if len(data) != 8 + HASH * size.bit_count() or size > MAX_SIZE:
             raise MalformedError("merkle.edge")
         return cls(size, tuple(data[at : at + HASH] for at in range(8, len(data), HASH)))
 

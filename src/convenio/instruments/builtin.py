@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
+from convenio.core.errors import RefusedError
+from convenio.core.fold import FOLD_VERSION
+from convenio.core.trust import Charter
 from convenio.instruments.model import START, Clock, Instrument, Move
 
 _HOUR_S: Final = 3600
@@ -44,3 +48,15 @@ REQUEST: Final = Instrument(
 )
 
 BUILTIN: Final = (REQUEST,)
+
+
+def require_understood(charter: Charter, instruments: Iterable[Instrument] = BUILTIN) -> None:
+    """This program has the fold, and among `instruments` is every one that a charter pins.
+
+    Raises:  RefusedError: fold.version · instrument.unknown.
+    """
+    if charter.fold != FOLD_VERSION:
+        raise RefusedError("fold.version", version=charter.fold)
+    known = {instrument.hash for instrument in instruments}
+    for pinned in sorted(set(charter.instruments.values()) - known):
+        raise RefusedError("instrument.unknown", hash=pinned)

@@ -18,7 +18,8 @@ from convenio.core import canon
 from convenio.core.canon import Json, Object
 from convenio.core.errors import RefusedError
 from convenio.core.fit import CORE_TYPES
-from convenio.core.fold import Cut, Fold, Folded, Place
+from convenio.core.fold import Fold
+from convenio.core.place import Cut, Folded, Place
 from convenio.core.record import OBJECTION, RECEIVED, Header, PartyId
 from convenio.instruments.deadlines import Debt, Ledger, ran_out
 from convenio.instruments.machine import Event, Step, Verdict, walk
@@ -93,9 +94,9 @@ class Casebook:
         self._case_last = array("I")
         self._case_instrument = array("H")
         self._case_addressed = array("H")  # a bit for each member, in charter order
+        self._case_changed = bytearray()  # 1 until somebody asks what has changed
         self._objections: dict[int, dict[tuple[PartyId, Place], Place]] = {}
         self._unanswered = _Starts(fold)
-        self._changed: set[int] = set()
 
     # --- taking in -------------------------------------------------------------------------------
 
@@ -125,6 +126,7 @@ class Casebook:
             self._case_last.append(_NONE)
             self._case_instrument.append(self._number_of[header.inst])
             self._case_addressed.append(bits)
+            self._case_changed.append(1)
             self._add(place, len(self._case_first) - 1, header)
 
     def _add(self, place: Place, case: int, header: Header) -> None:
@@ -143,7 +145,7 @@ class Casebook:
         else:
             self._row_next[self._case_last[case]] = row
         self._case_last[case] = row
-        self._changed.add(case)
+        self._case_changed[case] = 1
         for clock in self._instrument(case).starts.get(header.act, ()):
             self._unanswered.start(place, self._roles(case), clock)
 
@@ -156,7 +158,7 @@ class Casebook:
         case = self._row_case[row]
         if about.party != place.party and place.party in self._roles(case):
             self._objections.setdefault(case, {}).setdefault((place.party, about), place)
-            self._changed.add(case)
+            self._case_changed[case] = 1
 
     def _case_at(self, opening: Place | None, by: Place) -> int | None:
         """The case that `opening` opened, if it is before `by`."""
@@ -176,8 +178,9 @@ class Casebook:
 
     def changed(self) -> list[bytes]:
         """The cases that something was noted for since this was last asked."""
-        leaves = [self._fold.leaf(self._place(self._case_first[case])) for case in self._changed]
-        self._changed.clear()
+        changed = (case for case, news in enumerate(self._case_changed) if news)
+        leaves = [self._fold.leaf(self._place(self._case_first[case])) for case in changed]
+        self._case_changed = bytearray(len(self._case_changed))
         return sorted(leaves)
 
     def case(self, leaf: bytes, cut: Cut | None = None) -> Case | None:

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from convenio.core.fold import Cut, Fold, Place
+from convenio.core.fold import Fold
+from convenio.core.place import Cut, Place
 from convenio.core.record import PartyId
 from convenio.instruments.calendar import DAY_S, UTC_DAYS
 from convenio.instruments.machine import Event, Step, Verdict

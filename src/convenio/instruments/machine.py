@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from convenio.core.fold import Place
+from convenio.core.place import Place
 from convenio.instruments.model import START, Clock, Instrument, Move
 
 

@@ -10,25 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from convenio.core.card import Card, Text, parse_card
 from convenio.core.decide import Act, Question, require
 from convenio.core.errors import ConflictError, QuorumError, RefusedError
 from convenio.core.fold import FOLD_VERSION
 from convenio.core.httpsig import parse_base_url
 from convenio.core.note import Ed25519Signer
 from convenio.core.trust import (
-    Card,
     Charter,
     Quota,
     SignedCharter,
-    Text,
     matches_fingerprint,
     merge_charters,
-    parse_card,
     parse_charter,
     plain_fingerprint,
     propose_charter,
 )
-from convenio.instruments.builtin import REQUEST
+from convenio.instruments.builtin import REQUEST, require_understood
 from convenio.node.clock import Clock
 from convenio.node.definitions import known_instruments
 from convenio.node.local import ActOnRecord, Channel, LocalStore
@@ -79,12 +77,16 @@ class Channels:
         """A new charter, signed by our root keys and kept here; to be sent to the others.
 
         other_roots: parties that have told a person here, by voice, of their new root keys.
-        Raises:  RefusedError: decide.* · channel.roots, too few of our root keys or others' ·
+        Raises:  RefusedError: decide.* · channel.own_card · channel.card_twice ·
                  channel.other_roots, a confirmed channel has others for one of the parties ·
-                 MalformedError: trust.* · ConflictError: channel.name_taken.
+                 channel.foreign_root · MalformedError: trust.* · ConflictError:
+                 channel.name_taken; and if all that is well QuorumError: channel.roots, too few
+                 root keys of ours.
         """
         self._require_keeper(by)
+        self._require_free(name)
         others = [parse_card(card) for card in cards]
+        self._check_cards([card.party for card in others])
         charter = Charter(
             nonce=self._rng(16).hex(),
             name=name,
@@ -129,27 +131,33 @@ class Channels:
                 signed = merge_charters(known.signed, signed)
             elif known.signed.charter.nonce == signed.charter.nonce:
                 raise ConflictError("channel.nonce_taken", channel=known.name)
+        self._require_free(signed.charter.name, signed.charter.ch)
         if self._card.party in signed.missing():
             self._check_roots(roots)
             signed = signed.with_signatures(*roots)
         self._keep(by, "channel.accept", signed, changed)
         return signed
 
-    def confirm(self, by: str, name: str, typed: str) -> Channel:
+    def confirm(self, by: str, name: str, typed: str, other_roots: Collection[str] = ()) -> Channel:
         """A person here has compared the fingerprint with the partner, outside this system.
 
+        other_roots: as of `accept`. Asked again here: another channel, with other root keys for a
+        party, may have been confirmed since this one's charter came.
         Raises:  RefusedError: channel.fingerprint, it is another one: do not go on, somebody may
-                 have exchanged the keys · MalformedError: trust.fingerprint, it is none: digits
-                 are missing · QuorumError: trust.charter_quorum, not all have signed.
+                 have exchanged the keys · channel.other_roots · MalformedError: trust.fingerprint,
+                 it is none: digits are missing · QuorumError: trust.charter_quorum, not all have
+                 signed.
         """
         self._require_keeper(by)
         channel = self._local.channel(name)
         channel.signed.require_complete()
         if not matches_fingerprint(channel.ch, plain_fingerprint(typed)):
             raise RefusedError("channel.fingerprint", channel=channel.name)
-        now = int(self._clock())
+        again = channel.confirmed_at
+        changed = [] if again else self._check_roots_known(channel.signed.charter, other_roots)
+        now, reason = int(self._clock()), _reason(changed)
         self._local.confirm(channel.ch, now, by)
-        self._local.note_act(ActOnRecord(now, by, "channel.confirm", channel.ch, "", ""))
+        self._local.note_act(ActOnRecord(now, by, "channel.confirm", channel.ch, "", reason))
         self._changed()
         return self._local.channel(name)
 
@@ -185,12 +193,20 @@ class Channels:
     def _require_keeper(self, by: str) -> None:
         require(Question(Act.GOVERN, self._local.person(by)))
 
+    def _require_free(self, name: str, ch: str = "") -> None:
+        """No channel but `ch` has this name here: known before anybody is asked for root keys."""
+        if any(known.name == name and known.ch != ch for known in self._local.channels()):
+            raise ConflictError("channel.name_taken", channel=name)
+
+    def _check_cards(self, parties: Sequence[str]) -> None:
+        if self._card.party in parties:
+            raise RefusedError("channel.own_card", party=self._card.party)
+        for party in parties:
+            if parties.count(party) > 1:
+                raise RefusedError("channel.card_twice", party=party)
+
     def _check_ours(self, charter: Charter) -> None:
-        if charter.fold != FOLD_VERSION:
-            raise RefusedError("fold.version", version=charter.fold)
-        known = {instrument.hash for instrument in known_instruments()}
-        for pinned in sorted(set(charter.instruments.values()) - known):
-            raise RefusedError("instrument.unknown", hash=pinned)
+        require_understood(charter, known_instruments())
         if self._card.party not in charter.members():
             raise RefusedError("channel.not_ours", channel=charter.name)
         if charter.member(self._card.party) != self._card:
@@ -203,9 +219,12 @@ class Channels:
         domain that people here have compared before are either news a person has heard by voice,
         or somebody else. A charter that is here already was looked at when it came.
         """
-        known = self._local.channels()
-        if any(channel.ch == charter.ch for channel in known):
+        if any(channel.ch == charter.ch for channel in self._local.channels()):
             return []
+        return self._check_roots_known(charter, told)
+
+    def _check_roots_known(self, charter: Charter, told: Collection[str]) -> list[str]:
+        known = [each for each in self._local.channels() if each.ch != charter.ch]
         others = [card for card in charter.parties if card.party != self._card.party]
         changed = set()
         for channel in known:
@@ -230,6 +249,11 @@ class Channels:
 
     def _keep(self, by: str, act: str, signed: SignedCharter, changed: Sequence[str]) -> None:
         self._local.put_charter(signed)
-        now, reason = int(self._clock()), " ".join(("other roots:", *changed)) if changed else ""
+        now, reason = int(self._clock()), _reason(changed)
         self._local.note_act(ActOnRecord(now, by, act, signed.charter.ch, "", reason))
         self._changed()
+
+
+def _reason(changed: Sequence[str]) -> str:
+    """For the journal: whose root keys are other ones, as a person here has been told."""
+    return " ".join(("other roots:", *changed)) if changed else ""

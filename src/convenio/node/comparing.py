@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from convenio.core.errors import ConvenioError, MalformedError, UnverifiedError
-from convenio.core.fold import Alarm
+from convenio.core.place import Alarm
 from convenio.core.record import PartyId
 from convenio.node.clock import Clock
 from convenio.node.folding import Folding

@@ -5,9 +5,11 @@ any number of progress lines, then one result or one error. Who may connect is t
 system's matter: the socket lies in a directory only its owner can enter, and the peer's user id is
 checked. What a person may do is `core.decide`'s.
 
-Callers are served 32 at a time and the next ones queue. What may last minutes (a wait for a
-receipt, a check of everything) gives its place back as soon as it is known for what it is, and is
-counted apart, so that however many wait, there is a place for who asks or says something.
+Callers are heard side by side (`node.hearing`): who has connected and says nothing takes nobody's
+place. Who has said what it wants is served, 32 at a time, and the next ones queue. What may last
+minutes (a wait for a receipt, a check of everything) gives its place back as soon as it is known
+for what it is, and is counted apart, so that however many wait, there is a place for who asks or
+says something.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ import os
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
@@ -28,15 +29,14 @@ import orjson
 
 from convenio.core import errors
 from convenio.core.errors import ConvenioError, MalformedError, UnavailableError
+from convenio.node.hearing import MAX_FILES, Caller, Hearing, Request, close, close_files
 
 _log = logging.getLogger("convenio.control")
-MAX_LINE: Final = 4 << 20
 MAX_ANSWER: Final = 64 << 20
-MAX_FILES: Final = 8
 MAX_CALLERS: Final = 32
 MAX_LASTING: Final = 64
-LINE_S: Final = 10.0  # for a caller to say what it wants
-SILENCE_S: Final = 600.0  # for a caller to take what it is told
+SILENCE_S: Final = 600.0  # for a caller to take how far its request has come
+TAKE_S: Final = 30.0  # for a caller to take the answer; its place is taken until then
 Answer = dict[str, Any]
 Progress = Callable[[int, int], None]
 Handler = Callable[[str, dict[str, Any], list[int], Progress], Answer]
@@ -44,7 +44,7 @@ Handler = Callable[[str, dict[str, Any], list[int], Progress], Answer]
 
 def socket_path(directory: Path) -> Path:
     """Where the socket of the node in `directory` is."""
-    return directory.resolve() / "node.sock"
+    return Path(os.path.realpath(directory)) / "node.sock"  # where `resolve` raises, for a loop
 
 
 @contextlib.contextmanager
@@ -81,42 +81,40 @@ class ControlServer:
         finally:
             os.umask(old)
         self._socket.listen(MAX_CALLERS)
-        self._thread = threading.Thread(target=self._accept, name="control", daemon=True)
-        self._thread.start()
+        self._hearing = Hearing(self._socket, self._heard, _send_away)
+
+    @property
+    def alive(self) -> bool:
+        return self._hearing.alive
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join(timeout=5)
+        self._hearing.close()
         self._path.unlink(missing_ok=True)
 
-    def _accept(self) -> None:
-        while True:
-            self._slots.acquire()
-            try:
-                caller, _ = self._socket.accept()
-            except OSError:
-                return
-            place = _Place(self._slots)
-            threading.Thread(target=self._serve, args=(caller, place), daemon=True).start()
+    def _heard(self, request: Request) -> None:
+        """Serves a caller in a thread of its own, as soon as there is a place."""
+        self._slots.acquire()
+        place = _Place(self._slots)
+        try:
+            threading.Thread(target=self._serve, args=(request, place), daemon=True).start()
+        except RuntimeError:  # the system has no thread for us: later, perhaps
+            _log.warning("control_no_thread")
+            _release(request, place)
 
-    def _serve(self, caller: socket.socket, place: _Place) -> None:
-        files: list[int] = []
+    def _serve(self, request: Request, place: _Place) -> None:
         try:
             # An OSError here is the caller's going away: nobody is left to be told.
-            with caller, contextlib.suppress(OSError):
-                if _peer_uid(caller) in (os.getuid(), 0):
-                    self._answer(caller, files, place)
+            with contextlib.suppress(OSError):
+                self._answer(request, place)
         finally:
-            for each in files:
-                os.close(each)
-            place.leave()
+            _release(request, place)
 
-    def _answer(self, caller: socket.socket, files: list[int], place: _Place) -> None:
-        """One request read, done and answered; what goes wrong on the way is the answer."""
+    def _answer(self, request: Request, place: _Place) -> None:
+        """One request done and answered; what goes wrong on the way is the answer."""
+        caller, line, files = request
         try:
-            line = _receive(caller, files)
+            if _peer_uid(caller) not in (os.getuid(), 0):
+                return
             caller.settimeout(SILENCE_S)
             do, args = _request(line)
             if do in self._lasting:
@@ -124,6 +122,7 @@ class ControlServer:
             message = self._do(caller, do, args, files)
         except ConvenioError as error:
             message = _printed({"error": describe(error)})
+        caller.settimeout(TAKE_S)
         caller.sendall(message)
 
     def _do(self, caller: socket.socket, do: str, args: dict[str, Any], files: list[int]) -> bytes:
@@ -140,6 +139,20 @@ class ControlServer:
         except Exception as error:
             _log.exception("control_fault")
             raise UnavailableError("control.fault", kind=type(error).__name__) from error
+
+
+def _send_away(caller: Caller) -> None:
+    """Who did not say what it wants, in time and in measure, is told so if it listens."""
+    with contextlib.suppress(OSError):
+        caller.link.send(_printed({"error": describe(MalformedError("control.request"))}))
+    close(caller)
+
+
+def _release(request: Request, place: _Place) -> None:
+    caller, _, files = request
+    caller.close()
+    close_files(files)
+    place.leave()
 
 
 class _CallerGoneError(OSError):
@@ -266,33 +279,6 @@ def _send(link: socket.socket, data: bytes, files: Sequence[int]) -> None:
         sent = link.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     if sent < len(data):  # sending nothing fails too, when the other end has answered by now
         link.sendall(data[sent:])
-
-
-def _receive(caller: socket.socket, files: list[int]) -> bytes:
-    """One line; the files that come with it are put into `files`, whatever else happens.
-
-    Raises:  MalformedError: control.request, too long, too many files or too slow · OSError, the
-             caller has gone.
-    """
-    data, until = bytearray(), time.monotonic() + LINE_S
-    room = socket.CMSG_SPACE(MAX_FILES * array.array("i").itemsize)
-    while not data.endswith(b"\n"):
-        caller.settimeout(max(until - time.monotonic(), 0.001))
-        try:
-            chunk, ancillary, flags, _ = caller.recvmsg(65536, room)
-        except TimeoutError as error:
-            raise MalformedError("control.request") from error
-        for level, kind, raw in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                handles = array.array("i")
-                handles.frombytes(raw[: len(raw) - len(raw) % handles.itemsize])
-                files.extend(handles)
-        data += chunk
-        if not chunk:
-            raise ConnectionResetError
-        if len(data) > MAX_LINE or len(files) > MAX_FILES or flags & socket.MSG_CTRUNC:
-            raise MalformedError("control.request")
-    return bytes(data)
 
 
 def _peer_uid(caller: socket.socket) -> int:

@@ -91,7 +91,7 @@ def _feeds(node: Node, channel: Channel) -> Iterator[Finding]:
         said: dict[str, str | int] = {"party": feed.party, "channel": channel.name}
         if feed.failures:
             waiting = size - feed.cosigned
-            said["why"] = feed.error
+            said = {**feed.parameters, **said, "why": feed.error}
             if waiting:
                 yield Finding("doctor.undelivered", True, {**said, "entries": waiting})
             else:

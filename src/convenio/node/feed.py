@@ -30,6 +30,7 @@ from convenio.core.mirrorwire import (
 )
 from convenio.core.note import parse_note
 from convenio.core.record import BodyRef, PartyId, parse_record
+from convenio.node.again import Again
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
 from convenio.node.mirror import cosigned_of
@@ -97,6 +98,7 @@ class Feed:
         self._cosigned, self._compare, self._failed = cosigned, compare, failed
         self._verifiers = log.charter.member(party).mirror_verifiers()
         self._pushed: set[str] = set()
+        self._again = Again(limits.retry_most_s)
         self._last_at = 0
         self._held = 0  # how much of our log the partner has proved to hold, at whatever time
         self._greeted = False
@@ -198,15 +200,18 @@ class Feed:
     def _push_lacking(self) -> bool:
         """What the partner says it lacks is sent again. True if it owes us word that it has it.
 
-        In a frozen channel no such word counts any more: all is sent once, and that is all.
+        Each entry at once, then rarer and rarer, as long as no such word comes. In a frozen channel
+        no such word counts any more: all is sent once, and that is all.
         """
         frozen = self._lacking.frozen(self._log.channel.ch)
         if frozen and self._sent_frozen:
             return False
         lacking = self._lacking.lacking(self._log, self.state.party)
-        for index in lacking:
+        now = self._clock()
+        for index in lacking if frozen else self._again.due(lacking, now):
             self._push_bodies(self._bodies(index, index + 1), large=False, again=True)
             self._push_bodies(self._bodies(index, index + 1), large=True, again=True)
+            self._again.sent(index, now)
         self._sent_frozen = frozen and self._refused is None
         return bool(lacking) and not frozen
 

@@ -87,12 +87,17 @@ class Histories:
         self.keep(log, checkpoint, signed)
 
     def keep(self, log: Log, checkpoint: Checkpoint, signed: bytes) -> None:
-        """A checkpoint beyond what we hold is kept until it can be judged."""
+        """A checkpoint beyond what we hold is kept until it can be judged.
+
+        Raises:  SplitViewError: the log has come that far since it was compared, and differs.
+        """
         with self._lock:
             foreign = self._foreign_of(log)
+            if checkpoint.size <= self._store.head(log.origin).size:
+                self.compare(log, checkpoint, signed)
+                return
             full = len(foreign) >= MAX_FOREIGN and checkpoint.size > max(foreign)
-            reached = checkpoint.size <= self._store.head(log.origin).size
-            if checkpoint.size in foreign or full or reached:
+            if checkpoint.size in foreign or full:
                 return
             self._store.put_foreign(log.origin, checkpoint.size, checkpoint.root, signed)
             self._foreign.pop(log.origin)
@@ -107,10 +112,16 @@ class Histories:
             if not foreign or min(foreign) > self._store.head(log.origin).size:
                 return
             size = self._store.head(log.origin).size
-            for each in [head for head in foreign.values() if head.size <= size]:
-                self.compare(log, Checkpoint(log.origin, each.size, each.root), each.checkpoint)
+            self._judge(log, [head for head in foreign.values() if head.size <= size])
             self._store.forget_foreign(log.origin)
             self._foreign.pop(log.origin)
+            left = self._foreign_of(log)  # the log may have grown meanwhile, and more be forgotten
+            later = [head for head in foreign.values() if head.size > size]
+            self._judge(log, [head for head in later if head.size not in left])
+
+    def _judge(self, log: Log, kept: Sequence[Head]) -> None:
+        for each in kept:
+            self.compare(log, Checkpoint(log.origin, each.size, each.root), each.checkpoint)
 
     def _foreign_of(self, log: Log) -> dict[int, Head]:
         if log.origin not in self._foreign:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from convenio.core.errors import UnavailableError
-from convenio.core.fold import Folded
+from convenio.core.place import Folded
 from convenio.core.record import PartyId
 from convenio.store.database import Database
 from convenio.store.derived import open_derived

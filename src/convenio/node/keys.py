@@ -12,11 +12,7 @@ from typing import Final
 
 from convenio.core import canon
 from convenio.core.age import HybridIdentity, Passphrase, decrypt, encrypt
-from convenio.core.cosign import Ed25519Cosigner, MlDsa44Cosigner
-from convenio.core.encoding import parse_hex
-from convenio.core.errors import MalformedError
-from convenio.core.note import Ed25519Signer
-from convenio.core.trust import (
+from convenio.core.card import (
     Desk,
     KeyPair,
     Text,
@@ -25,6 +21,10 @@ from convenio.core.trust import (
     node_key_name,
     root_key_name,
 )
+from convenio.core.cosign import Ed25519Cosigner, MlDsa44Cosigner
+from convenio.core.encoding import parse_hex
+from convenio.core.errors import MalformedError
+from convenio.core.note import Ed25519Signer
 
 Random = Callable[[int], bytes]
 WORK_FACTOR: Final = 16  # scrypt log2 N for key files: 64 MiB and about a quarter of a second
@@ -172,7 +172,8 @@ _ROOT_FIELDS: Final = {"name", "seed"}
 
 def _opened(data: bytes, passphrase: str, kind: str, fields: set[str]) -> canon.Object:
     value = canon.loads(decrypt(data, [Passphrase(passphrase)]), _MAX_FILE)
-    if value.keys() != {"kind", "v", *fields} or value["kind"] != kind or value["v"] != 1:
+    good = value.keys() == {"kind", "v", *fields} and value["kind"] == kind and value["v"] == 1
+    if not good or value["v"] is True:  # true is 1 to Python
         raise MalformedError("keys.format")
     return value
 

@@ -147,7 +147,8 @@ class Mirror:
         """Store one package, proven into `target`; with the last one the mirror advances.
 
         Raises:  ProofError, nothing of this package is stored · RefusedError: quota.exceeded, what
-                 today's quota admits of it is stored.
+                 today's quota admits of it is stored · SplitViewError: all is stored, and the log
+                 is one of two histories.
         """
         origin = log.origin
         known = self._store.next_entry(origin)
@@ -160,6 +161,7 @@ class Mirror:
         whole = admitted == len(sizes)
         if whole and package.end == target.size and target.size > self._store.head(origin).size:
             self._store.absorb(origin, package.start, entries, target.size)
+            self.histories.reached(log)  # whether or not somebody comes to finish
         elif admitted:
             self._store.put_entries(origin, package.start, entries)
         if not whole:

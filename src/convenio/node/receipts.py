@@ -26,6 +26,7 @@ from convenio.core.bundle import (
     record_name,
     write_bundle,
 )
+from convenio.core.card import author_key_name, mirror_key_name
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.decide import Act, Person, Question, require
 from convenio.core.draft import draft
@@ -40,7 +41,6 @@ from convenio.core.record import (
     PartyId,
 )
 from convenio.core.seal import Opening
-from convenio.core.trust import author_key_name, mirror_key_name
 from convenio.node.clock import Clock
 from convenio.node.handout import readme
 from convenio.node.local import LocalStore

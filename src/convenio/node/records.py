@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from convenio.core.errors import ConflictError, RefusedError
-from convenio.core.fold import Delivery, Place
+from convenio.core.place import Delivery, Place
 from convenio.core.record import Header, PartyId, parse_record
 from convenio.node.folding import Folding
 from convenio.node.index import Index, Row

@@ -5,6 +5,7 @@ Everything is made in a folder beside the wanted one, which takes its name only 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import ipaddress
@@ -12,6 +13,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -19,11 +21,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from convenio.core.card import Card, Roots, Roster, Text, root_key_name, sign_card
 from convenio.core.decide import Person, Role
-from convenio.core.errors import ConflictError
+from convenio.core.errors import ConflictError, RefusedError
 from convenio.core.note import Ed25519Signer
 from convenio.core.record import PartyId
-from convenio.core.trust import Card, Roots, Roster, Text, root_key_name, sign_card
 from convenio.node.config import FILE_NAME, NodeConfig, parse_config
 from convenio.node.keys import WORK_FACTOR, NodeKeys, generate, seal_keys, seal_root
 from convenio.node.local import LocalStore
@@ -32,6 +34,7 @@ from convenio.store.durable import os_errors, sync_folder, write_file
 from convenio.store.objects import DiskBlobs
 from convenio.store.sqlite import SqliteStore
 
+MIN_PASSPHRASE: Final = 15  # characters; why: docs/threat-model.md
 Random = Callable[[int], bytes]
 KEYS, CARD, ROOTS = "keys.age", "card.note", "roots"
 LOG, LOCAL, VIEW, COUNTS = "log.db", "local.db", "view.db", "counts.db"
@@ -67,11 +70,15 @@ def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
     """A complete node lies in `directory`, with its root keys in `roots/`, to be carried away.
 
     Raises:  ConflictError: init.exists · MalformedError: trust.* · config.bad_value, naming what is
-             not well-formed · RefusedError: people.name · UnavailableError: store.* · file.io.
+             not well-formed · RefusedError: people.name · passphrase.short · UnavailableError:
+             store.* · file.io.
     """
+    for phrase in (passphrase, root_passphrase):
+        require_long(phrase)
     directory = directory.resolve()
     require_room(directory)
     with os_errors(directory):
+        above = [folder for folder in directory.parents if not folder.exists()]
         unfinished = directory.with_name(f".{directory.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True, mode=0o700)
@@ -80,9 +87,22 @@ def make_node(  # noqa: PLR0913, PLR0917 - two secrets must not hide in one
             unfinished.rename(directory)  # an empty folder of that name gives way
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
+            for folder in above:
+                with contextlib.suppress(OSError):  # somebody has put something there meanwhile
+                    folder.rmdir()
             raise
         sync_folder(directory.parent)
     return card
+
+
+def require_long(passphrase: str) -> None:
+    """A passphrase for new keys. Length is all that is asked: what lies in a file is guessed at
+    without anybody counting the attempts.
+
+    Raises:  RefusedError: passphrase.short.
+    """
+    if len(passphrase) < MIN_PASSPHRASE:
+        raise RefusedError("passphrase.short", least=MIN_PASSPHRASE)
 
 
 def require_room(directory: Path) -> None:

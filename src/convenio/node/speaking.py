@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from convenio.core.age import HybridRecipient
+from convenio.core.card import author_key_name
 from convenio.core.decide import Act, Person, Question, require
 from convenio.core.draft import draft
 from convenio.core.errors import ConflictError, ConvenioError, RefusedError
+from convenio.core.nearest import nearest
 from convenio.core.record import (
     DISCLOSURE,
     OBJECTION,
@@ -30,7 +32,7 @@ from convenio.core.record import (
     parse_record,
 )
 from convenio.core.seal import Label, Making, Opening, open_stream, plain_stream, seal_stream
-from convenio.core.trust import Charter, author_key_name
+from convenio.core.trust import Charter
 from convenio.node.clock import Clock
 from convenio.node.config import Limits
 from convenio.node.keys import NodeKeys
@@ -178,7 +180,8 @@ class Speaking:
         if saying.type in AUTOMATIC_ONLY:
             raise RefusedError("say.automatic", type=saying.type)
         if saying.type not in charter.types:
-            raise RefusedError("say.type", type=saying.type)
+            known = nearest(saying.type, set(charter.types) - AUTOMATIC_ONLY)
+            raise RefusedError("say.type", type=saying.type, known=known)
         card = charter.member(person.party)
         to = tuple(sorted({charter.address(name) for name in saying.to}))
         return Header(
@@ -246,12 +249,17 @@ class Speaking:
             whole.seek(0)
             shelf.put(making.ref.c, _pieces(whole))
 
-    def open(self, by: str, found: Found, part: int, out: BinaryIO, reason: str) -> Opening:
+    def open(  # noqa: PLR0913, PLR0917 - who opens what, where to, why
+        self, by: str, found: Found, part: int, out: BinaryIO, reason: str, most: int = 0
+    ) -> Opening:
         """The content of a body is in `out`, proved to be what the record speaks of.
 
         Nothing is written there before all of it is proved. That this person opened it is written
-        down first. Raises: as `prove`.
+        down first. most: bytes that `out` can take; 0 for any number.
+        Raises:  RefusedError: open.too_large, and nothing has happened · as `prove`.
         """
+        if most and any(body.n > most for body in found.header.bodies[part : part + 1]):
+            raise RefusedError("open.too_large", most=most)
         opening, content = self.prove(by, found, part, reason)
         with os_errors():
             for piece in content():

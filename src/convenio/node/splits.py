@@ -15,7 +15,7 @@ from typing import Final, cast
 from convenio.core.canon import Object
 from convenio.core.errors import MalformedError
 from convenio.core.fit import Rules, open_entries, shown_split
-from convenio.core.fold import Folded, Place
+from convenio.core.place import Folded, Place
 from convenio.core.record import SPLIT, Header, PartyId, parse_record
 from convenio.core.split import SplitProof, parse_split, split_data
 from convenio.node.histories import Histories

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from convenio.core.canon import Object
-from convenio.core.fold import FOLD_VERSION, Folded
+from convenio.core.fold import FOLD_VERSION
+from convenio.core.place import Folded
 from convenio.core.record import RECEIVED, PartyId
 from convenio.instruments.cases import Casebook
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from convenio.core.card import Card, parse_card
 from convenio.core.draft import Draft, Seen
 from convenio.core.errors import (
     ConvenioError,
@@ -23,8 +24,8 @@ from convenio.core.errors import (
     UnverifiedError,
 )
 from convenio.core.record import PartyId
-from convenio.core.trust import Card, parse_card
 from convenio.node import setup
+from convenio.node.answering import Answering
 from convenio.node.channels import Channels
 from convenio.node.clock import Clock
 from convenio.node.comparing import Comparing
@@ -175,21 +176,30 @@ class Node:
         self.mirror = Mirror(
             self.store, self.keys, clock, limits, self.quotas, self._mirrored, self._alarm
         )
-        self.folding = Folding(
+        histories = self.mirror.histories
+        splits = Splits(self.registry, self.store, self.index, histories)
+        self.answering = Answering(
             self.registry,
             self.store,
             self.blobs,
             self.index,
+            splits,
             clock,
             limits,
             system_random,
             self.keys.node_desk(),
             self._say_as_node,
+        )
+        self.folding = Folding(
+            self.registry,
+            self.store,
+            self.index,
+            self.answering,
+            splits,
+            clock,
             self._folded,
-            Splits(self.registry, self.store, self.index, self.mirror.histories),
             self._failed,
         )
-        histories = self.mirror.histories
         self.comparing = Comparing(self.registry, self.folding, histories, clock)
         self.partnering = Partnering(
             self.registry,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from convenio.core.checkpoint import MAX_CHECKPOINT_BYTES
+from convenio.core.fields import MAX_TRUST_BYTES as MAX_CHARTER_BYTES
 from convenio.core.tiles import FULL_TILE_BYTES as MAX_TILE_BYTES
 from convenio.core.tiles import MAX_BUNDLE_BYTES
-from convenio.core.trust import MAX_TRUST_BYTES as MAX_CHARTER_BYTES
 
 __all__ = [
     "MAX_BUNDLE_BYTES",

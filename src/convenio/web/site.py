@@ -138,7 +138,7 @@ def django_settings(site: Site) -> dict[str, Any]:
         "CSRF_FAILURE_VIEW": "convenio.web.views.errors.forged",
         "DATA_UPLOAD_MAX_MEMORY_SIZE": MAX_FORM_BYTES,
         "DATA_UPLOAD_MAX_NUMBER_FIELDS": 20,
-        "DATA_UPLOAD_MAX_NUMBER_FILES": 2,
+        "DATA_UPLOAD_MAX_NUMBER_FILES": 3,
         "FILE_UPLOAD_HANDLERS": ["django.core.files.uploadhandler.TemporaryFileUploadHandler"],
         "TEMPLATES": [
             {

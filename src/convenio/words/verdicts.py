@@ -8,8 +8,8 @@ from convenio.words.errors import HAPPENED
 from convenio.words.mark import N_
 
 if TYPE_CHECKING:
-    from convenio.core.trust import Text
-    from convenio.node.verify import Finding
+    from convenio.core.card import Text
+    from convenio.node.verify import Finding, Report
     from convenio.words.language import Words
 
 # By grade: the verdict, and what it means for whoever reads it.
@@ -28,9 +28,8 @@ VERDICTS: Final = {
     "undecided": (
         N_("Cannot be decided with what was given"),
         N_(
-            "Nothing found so far speaks against it. What ties its keys to the parties is not "
-            "here: ask one of the parties for the charter of the channel, add it and check again. "
-            "Until then do not rely on it."
+            "Nothing found so far speaks against it, but what would prove it is not among what "
+            "you gave. What is missing is said below. Until then do not rely on it."
         ),
     ),
     "failed": (
@@ -52,6 +51,7 @@ CHECKS: Final = {
     "card": N_("enough of its own root keys signed the card"),
     "record": N_("the record is of this channel and signed by its desk"),
     "log": N_("both keys of the log signed the checkpoint"),
+    "quorum": N_("those whom the trust file asks for signed the checkpoint"),
     "cosignature": N_("the partner's node countersigned the checkpoint"),
     "inclusion": N_("the record is in the log, at its place"),
     "readme": N_("the leaflet is undamaged; nobody signs it"),
@@ -70,8 +70,23 @@ CHECKS: Final = {
     "no_charter": N_("no charter is here, so no author was checked"),
     "beyond": N_("records claim to have seen more of a log than is here"),
 }
-
-
+# By the reason for which something is missing: what to ask for.
+NEEDED: Final = {
+    "verify.no_authors": N_(
+        "Ask one of the parties for the charter of the channel, and trust it in place of the trust "
+        "file."
+    ),
+    "verify.no_charter": N_(
+        "Ask one of the parties for the charter of the channel, and give it as well."
+    ),
+    "verify.no_keys": N_(
+        "Ask one of the parties for the charter of the channel, and give it as well."
+    ),
+    "verify.no_record": N_(
+        "Ask whoever gave you the receipt for the file “.record” that belongs to it, and give "
+        "both. A bundle holds both."
+    ),
+}
 _TRUSTED: Final = {
     "charter": N_("charter"),
     "fingerprint": N_("fingerprint"),
@@ -88,6 +103,15 @@ def verdict(grade: str, words: Words) -> tuple[str, str]:
     """The verdict and what it means."""
     heading, meaning = VERDICTS[grade]
     return words.text(heading), words.text(meaning)
+
+
+def needed(report: Report) -> list[tuple[str, str]]:
+    """What to ask for where no verdict could be given: reason and sentence, each once."""
+    reasons = dict.fromkeys(
+        each.reason for each in report.findings if each.outcome == "missing" and each.reason
+    )
+    asked = {NEEDED[reason]: reason for reason in reasons if reason in NEEDED}
+    return [(reason, sentence) for sentence, reason in asked.items()]
 
 
 def subject(finding: Finding, words: Words) -> str:

@@ -8,8 +8,9 @@ import click
 
 from convenio.cli.command import command as declare
 from convenio.cli.files import DASH, input_file, output, to_file
+from convenio.cli.options import in_directory
 from convenio.cli.shell import Answer, Shell
-from convenio.core.trust import Card, parse_card
+from convenio.core.card import Card, parse_card
 from convenio.node.config import read_config
 from convenio.node.setup import CARD
 from convenio.words import N_
@@ -23,7 +24,7 @@ from convenio.words import N_
     ),
     example="convenio card mx -o mx.card",
 )
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@in_directory
 @to_file(N_("Write the card there; - is standard output."), required=False)
 @click.pass_obj
 def command(shell: Shell, directory: Path, target: Path | None) -> None:

@@ -6,15 +6,24 @@ import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import click
 
+from convenio.cli import exits
 from convenio.cli.command import Group, examples
 from convenio.cli.command import command as declare
 from convenio.cli.files import DASH, input_file, output, to_file
 from convenio.cli.link import Link
-from convenio.cli.options import EXISTING, acting_keeper, looking, on_node, root_keys
+from convenio.cli.options import (
+    EXISTING,
+    ROOT_PASSPHRASE_FILE,
+    Function,
+    acting_keeper,
+    looking,
+    on_node,
+    root_keys,
+)
 from convenio.cli.phrases import passphrase
 from convenio.cli.shell import Answer, Shell
 from convenio.core.errors import QuorumError
@@ -22,7 +31,6 @@ from convenio.core.trust import is_channel_name
 from convenio.node.setup import ROOTS
 from convenio.words import N_
 
-ROOT_PASSPHRASE = "--root-passphrase-file"  # noqa: S105 - the name of an option
 _CARDS = N_("The card of another member. Can be given several times.")
 _CHARTER_OUT = N_("Write the charter there, to be given to the others; - is standard output.")
 
@@ -36,6 +44,14 @@ _other_roots = click.option(
         "that is confirmed here. Can be given several times."
     ),
 )
+
+
+_member = click.argument("party", metavar=N_("PARTY"))
+
+
+def _on_channel(function: Function) -> Function:
+    """`on_node`, and CHANNEL as `channel`."""
+    return on_node(click.argument("channel", metavar=N_("CHANNEL"))(function))
 
 
 @click.group(
@@ -113,7 +129,6 @@ def propose(
             param_hint="--name",
         )
     title = title or name
-    link.ready()  # asks for the node's passphrase first, as every other command
     args = {
         "as": person,
         "name": name,
@@ -123,9 +138,8 @@ def propose(
         "purpose": purpose,
         "cards": len(cards),
         "other_roots": list(other_roots),
-        "root_passphrase": _root_phrase(shell, root_passphrase_file),
     }
-    answer = _with_files(shell, link, "channel.propose", args, [*cards, *_roots(link, root)])
+    answer = _signed(shell, link, "channel.propose", args, cards, (root, root_passphrase_file))
     _give(shell, link, answer, target)
 
 
@@ -156,14 +170,9 @@ def accept(
     root_passphrase_file: Path | None,
     person: str,
 ) -> None:
-    args: dict[str, Any] = {"as": person, "root_passphrase": "", "other_roots": list(other_roots)}
-    try:
-        answer = _with_files(shell, link, "channel.accept", args, [charter])
-    except QuorumError as error:
-        if error.code != "channel.roots":
-            raise
-        args["root_passphrase"] = _root_phrase(shell, root_passphrase_file)
-        answer = _with_files(shell, link, "channel.accept", args, [charter, *_roots(link, root)])
+    args: Answer = {"as": person, "other_roots": list(other_roots)}
+    keys = (root, root_passphrase_file)
+    answer = _signed(shell, link, "channel.accept", args, (charter,), keys)
     _give(shell, link, answer, target)
 
 
@@ -176,15 +185,25 @@ def accept(
     ),
     example="convenio channel confirm mx framework 12345 67890 …",
 )
-@on_node
-@click.argument("channel", metavar=N_("CHANNEL"))
+@_on_channel
 @click.argument("fingerprint", metavar=N_("FINGERPRINT"), nargs=-1)
+@_other_roots
 @acting_keeper
 def confirm(
-    shell: Shell, link: Link, channel: str, fingerprint: tuple[str, ...], person: str
+    shell: Shell,
+    link: Link,
+    channel: str,
+    fingerprint: tuple[str, ...],
+    other_roots: tuple[str, ...],
+    person: str,
 ) -> None:
     typed = " ".join(fingerprint) or _ask_fingerprint(shell)
-    args = {"as": person, "channel": channel, "fingerprint": typed}
+    args = {
+        "as": person,
+        "channel": channel,
+        "fingerprint": typed,
+        "other_roots": list(other_roots),
+    }
     answer = link.call("channel.confirm", args)
     shell.answer(answer, lambda: shell.line(_confirmed(shell, answer["name"])))
 
@@ -197,8 +216,7 @@ def confirm(
         "convenio channel show mx framework -o framework.charter",
     ],
 )
-@on_node
-@click.argument("channel", metavar=N_("CHANNEL"))
+@_on_channel
 @to_file(_CHARTER_OUT, required=False)
 @looking
 def show(shell: Shell, link: Link, channel: str, target: Path | None, person: str) -> None:
@@ -248,9 +266,8 @@ def list_(shell: Shell, link: Link, person: str) -> None:
     ),
     example="convenio channel route mx framework us http://127.0.0.1:9000",
 )
-@on_node
-@click.argument("channel", metavar=N_("CHANNEL"))
-@click.argument("party", metavar=N_("PARTY"))
+@_on_channel
+@_member
 @click.argument("url", metavar="URL")
 @acting_keeper
 def route(shell: Shell, link: Link, channel: str, party: str, url: str, person: str) -> None:
@@ -265,9 +282,8 @@ def route(shell: Shell, link: Link, channel: str, party: str, url: str, person: 
     help=N_("Reach a member where its card says again, in place of another address."),
     example="convenio channel unroute mx framework us",
 )
-@on_node
-@click.argument("channel", metavar=N_("CHANNEL"))
-@click.argument("party", metavar=N_("PARTY"))
+@_on_channel
+@_member
 @acting_keeper
 def unroute(shell: Shell, link: Link, channel: str, party: str, person: str) -> None:
     args = {"as": person, "channel": channel, "party": party}
@@ -277,20 +293,96 @@ def unroute(shell: Shell, link: Link, channel: str, party: str, person: str) -> 
     shell.answer(answer, lambda: shell.line(done))
 
 
-for each in (propose, accept, confirm, show, list_, route, unroute):
+@declare(
+    "compare",
+    help=N_(
+        "Hand the node a checkpoint or a proof that was found elsewhere: a signed checkpoint that "
+        "somebody published, a receipt, a bundle, or the proof that a party has signed two "
+        "histories. It is held against the log of that party here, as if the node had met it "
+        "itself. If it is of another history, the proof is kept and the channel is frozen."
+    ),
+    example=[
+        "convenio channel compare mx us.checkpoint",
+        "convenio channel compare mx notice.zip",
+    ],
+)
+@on_node
+@click.argument("file", metavar=N_("FILE"), type=EXISTING)
+@acting_keeper
+def compare(shell: Shell, link: Link, file: Path, person: str) -> int:
+    with input_file(file) as given, shell.waiting(shell.text("Comparing")):
+        answer = link.call("channel.compare", {"as": person}, [given.fileno()])
+    lines = [_compared(shell, each) for each in answer["compared"]]
+    shell.answer(answer, lambda: shell.line("\n".join(lines)))
+    split = any(each["found"] == "split" for each in answer["compared"])
+    return exits.NOT_VERIFIED if split else exits.HOLDS
+
+
+for each in (propose, accept, confirm, show, list_, route, unroute, compare):
     command.add_command(each)
 
 
 # --- helpers -------------------------------------------------------------------------------------
 
 
-def _roots(link: Link, given: tuple[Path, ...]) -> list[Path]:
+def _roots(link: Link, given: Sequence[Path]) -> list[Path]:
     """The root keys given, else those that still lie in the node's directory."""
     return list(given) or sorted((link.directory / ROOTS).glob("*.age"))
 
 
+# By what was found of a checkpoint that came from outside.
+_COMPARED: Final = {
+    "same": N_(
+        "{channel}: the checkpoint of {party} at size {size} is of the history that is here."
+    ),
+    "ahead": N_(
+        "{channel}: the checkpoint of {party} at size {size} is ahead of what is here, at size "
+        "{held}. It is kept, and judged when the log has come so far; “status” shows an alarm if "
+        "it is of another history."
+    ),
+    "crowded": N_(
+        "{channel}: the checkpoint of {party} at size {size} is far ahead of what is here, at size "
+        "{held}, and as many nearer ones as can be are kept already. It is not kept: give it again "
+        "later."
+    ),
+    "split": N_(
+        "{channel}: ALARM: {party} has signed two histories. The proof is kept, and the channel is "
+        "frozen: what comes now is kept and countersigned, and changes nothing. Call the other "
+        "members by voice."
+    ),
+}
+
+
+def _compared(shell: Shell, each: Answer) -> str:
+    shown = {**each, "size": f"{each['size']:,}", "held": f"{each['held']:,}"}
+    return shell.text(_COMPARED[each["found"]], **shown)
+
+
+def _signed(
+    shell: Shell,
+    link: Link,
+    do: str,
+    args: Answer,
+    given: Sequence[Path],
+    keys: tuple[Sequence[Path], Path | None],
+) -> Answer:
+    """What the node answers, our root keys having signed if they must.
+
+    It is asked without them first: what it refuses, it refuses before anybody is asked for their
+    passphrase.  keys: the files that were named, and that of the passphrase.
+    """
+    root, file = keys
+    try:
+        return _with_files(shell, link, do, args, given)
+    except QuorumError as error:
+        if error.code != "channel.roots":
+            raise
+    signing = {**args, "root_passphrase": _root_phrase(shell, file)}
+    return _with_files(shell, link, do, signing, [*given, *_roots(link, root)])
+
+
 def _root_phrase(shell: Shell, file: Path | None) -> str:
-    return passphrase(shell, file, shell.text("Passphrase of the root keys"), ROOT_PASSPHRASE)
+    return passphrase(shell, file, shell.text("Passphrase of the root keys"), ROOT_PASSPHRASE_FILE)
 
 
 def _with_files(shell: Shell, link: Link, do: str, args: Answer, paths: Sequence[Path]) -> Answer:
@@ -379,6 +471,9 @@ def _render_fingerprint(shell: Shell, link: Link, channel: Answer) -> None:
     groups = channel["fingerprint"].split()
     for start in range(0, len(groups), 4):
         shell.line("    " + "  ".join(groups[start : start + 4]))
+    if channel["missing"]:
+        shell.line(shell.text("It is compared when all have signed."))
+        return
     if not channel["confirmed_at"]:
         shell.line(
             shell.text(

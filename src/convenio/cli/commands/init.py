@@ -10,16 +10,37 @@ from urllib.parse import urlsplit
 import click
 
 from convenio.cli.command import command as declare
-from convenio.cli.options import EXISTING, PASSPHRASE_FILE
+from convenio.cli.options import (
+    PASSPHRASE_FILE,
+    ROOT_PASSPHRASE_FILE,
+    in_directory,
+    root_passphrase,
+    working_passphrase,
+)
 from convenio.cli.phrases import new_passphrase
 from convenio.cli.shell import Shell
+from convenio.core.card import Card, Text, is_party
 from convenio.core.errors import MalformedError
-from convenio.core.trust import Card, Text, is_party
-from convenio.node.setup import CARD, ROOTS, Setup, make_node, require_room
+from convenio.node.setup import (
+    CARD,
+    MIN_PASSPHRASE,
+    ROOTS,
+    Setup,
+    make_node,
+    require_long,
+    require_room,
+)
 from convenio.node.wiring import system_clock, system_random
 from convenio.words import N_
 from convenio.words.errors import sentences
 
+_OPTIONS = {
+    "note.key_name": "--domain",
+    "trust.desk": "--desk",
+    "trust.domain": "--domain",
+    "trust.text": "--name",
+    "trust.url": "--url",
+}
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -35,7 +56,7 @@ _PORTS = {"http": 80, "https": 443}
         "--url https://us.example.org:8472 --desk liaison=Liaison/Enlace",
     ],
 )
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@in_directory
 @click.option(
     "--party", required=True, metavar="mx", help=N_("Short name of the party, such as mx or us.")
 )
@@ -71,20 +92,8 @@ _PORTS = {"http": 80, "https": 443}
     default=0,
     help=N_("Port of the pages for people here; 0: none."),
 )
-@click.option(
-    PASSPHRASE_FILE,
-    type=EXISTING,
-    envvar="CONVENIO_PASSPHRASE_FILE",
-    metavar=N_("FILE"),
-    help=N_("First line: the passphrase of the node's working keys."),
-)
-@click.option(
-    "--root-passphrase-file",
-    type=EXISTING,
-    envvar="CONVENIO_ROOT_PASSPHRASE_FILE",
-    metavar=N_("FILE"),
-    help=N_("First line: the passphrase of the root keys."),
-)
+@working_passphrase
+@root_passphrase
 @click.pass_obj
 def command(
     shell: Shell,
@@ -123,14 +132,19 @@ def command(
     phrase = new_passphrase(
         shell,
         passphrase_file,
-        shell.text("Passphrase for the node's working keys"),
+        shell.text(
+            "Passphrase for the node's working keys ({least} characters or more)",
+            least=MIN_PASSPHRASE,
+        ),
         PASSPHRASE_FILE,
+        require_long,
     )
     root_phrase = new_passphrase(
         shell,
         root_passphrase_file,
         shell.text("Passphrase for the root keys, another one"),
-        "--root-passphrase-file",
+        ROOT_PASSPHRASE_FILE,
+        require_long,
     )
     if phrase == root_phrase and root_passphrase_file is None:
         raise click.UsageError(
@@ -142,9 +156,16 @@ def command(
                 directory, setup, phrase, root_phrase, int(system_clock()), system_random
             )
     except MalformedError as error:
-        happened, _ = sentences(error)
-        raise click.UsageError(shell.text(happened, **error.parameters)) from error
+        raise _misused(shell, error) from error
     _answer(shell, directory, card, keeper)
+
+
+def _misused(shell: Shell, error: MalformedError) -> click.UsageError:
+    """What a part of a node cannot be, said of the option it came from."""
+    happened, _ = sentences(error)
+    said = shell.text(happened, **error.parameters)
+    option = _OPTIONS.get(error.code)
+    return click.BadParameter(said, param_hint=option) if option else click.UsageError(said)
 
 
 def _answer(shell: Shell, directory: Path, card: Card, keeper: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,12 @@ from convenio.cli.files import DASH, output, to_file
 from convenio.cli.link import Link
 from convenio.cli.options import acting, named_record, on_node, one_part
 from convenio.cli.shell import Answer, Shell
+from convenio.store.passing import memory_file
 from convenio.words import N_
 from convenio.words.contents import Line, lines_of
 
 _SHOWN_BYTES = 1 << 20
+_MOST_BYTES = 2 * _SHOWN_BYTES  # with what sealing adds
 
 
 @declare(
@@ -57,9 +58,9 @@ def command(
             done = shell.text("Written to {file} ({media}).", file=target, media=answer["media"])
             shell.answer({**answer, "file": str(target)}, lambda: shell.line(done))
         return
-    with tempfile.TemporaryFile() as file:
+    with memory_file() as file:
         with shell.waiting(opening):
-            answer = link.call("open", args, [file.fileno()])
+            answer = link.call("open", {**args, "most": _MOST_BYTES}, [file.fileno()])
         file.seek(0)
         _show(shell, answer, file.read(_SHOWN_BYTES + 1))
 

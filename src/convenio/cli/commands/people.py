@@ -28,6 +28,11 @@ def _roles_and_desks(function: Function) -> Function:
     )(function)
 
 
+def _on_person(function: Function) -> Function:
+    """`on_node`, and PERSON as `name`."""
+    return on_node(click.argument("name", metavar=N_("PERSON"))(function))
+
+
 @click.group(
     "people",
     cls=Group,
@@ -46,8 +51,7 @@ def command() -> None:
     help=N_("Add a person."),
     example="convenio people add mx ana --role officer --desk liaison",
 )
-@on_node
-@click.argument("name", metavar=N_("PERSON"))
+@_on_person
 @_roles_and_desks
 @acting_keeper
 def add(
@@ -64,8 +68,7 @@ def add(
     ),
     example="convenio people role mx ana --role officer --role releaser",
 )
-@on_node
-@click.argument("name", metavar=N_("PERSON"))
+@_on_person
 @_roles_and_desks
 @acting_keeper
 def role(
@@ -80,8 +83,7 @@ def role(
     help=N_("From now on the person may do nothing. What they did stays theirs."),
     example="convenio people disable mx ana",
 )
-@on_node
-@click.argument("name", metavar=N_("PERSON"))
+@_on_person
 @acting_keeper
 def disable(shell: Shell, link: Link, name: str, person: str) -> None:
     _show(shell, link.call("people.disable", {"as": person, "person": name}))
@@ -92,8 +94,7 @@ def disable(shell: Shell, link: Link, name: str, person: str) -> None:
     help=N_("A disabled person may do again what their roles say, and signs in anew."),
     example="convenio people enable mx ana",
 )
-@on_node
-@click.argument("name", metavar=N_("PERSON"))
+@_on_person
 @acting_keeper
 def enable(shell: Shell, link: Link, name: str, person: str) -> None:
     _show(shell, link.call("people.enable", {"as": person, "person": name}))
@@ -112,8 +113,7 @@ def list_(shell: Shell, link: Link, person: str) -> None:
     help=N_("A link that signs a person in to the pages of the running node, once, soon."),
     example="convenio people link mx ana",
 )
-@on_node
-@click.argument("name", metavar=N_("PERSON"))
+@_on_person
 @acting_keeper
 def link_(shell: Shell, link: Link, name: str, person: str) -> None:
     link.require_running()

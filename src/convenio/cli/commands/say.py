@@ -240,20 +240,29 @@ def _answer(
                 asked = {"as": args["as"], "channel": args["channel"], "leaf": said["leaf"]}
                 waited = link.call("wait", {**asked, "seconds": wait_s}, patience_s=wait_s + 60)
         except KeyboardInterrupt:  # only the waiting has ended
-            _render(shell, value, running=True)
+            _said_so_far(shell, value)
             shell.advise(
                 shell.text("It is said and will be delivered; it cannot be taken back by stopping.")
             )
             raise
         except UnavailableError as error:
+            _said_so_far(shell, value)
             error.parameters.setdefault("record", said["place"])
+            error.parameters.setdefault("leaf", said["leaf"])
             raise
         if not waited["done"]:
+            _said_so_far(shell, value)
             raise UnavailableError(
                 "say.no_receipt", record=said["place"], leaf=said["leaf"], seconds=wait_s
             )
         value["delivery"] = waited["record"]["delivery"]
     shell.answer(value, lambda: _render(shell, value, running=bool(wait_s) or link.running()))
+
+
+def _said_so_far(shell: Shell, said: Answer) -> None:
+    """What a person must know of a record though the command fails. Scripts have the error."""
+    if not shell.as_json:
+        _render(shell, said, running=True)
 
 
 def _render(shell: Shell, said: Answer, *, running: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from convenio.cli.command import command as declare
-from convenio.cli.options import EXISTING, PASSPHRASE_FILE
+from convenio.cli.options import PASSPHRASE_FILE, in_directory, working_passphrase
 from convenio.cli.phrases import passphrase
 from convenio.cli.shell import Progress, Shell, say_set_aside
 from convenio.node.config import read_config
@@ -29,14 +29,8 @@ from convenio.words import N_
     ),
     example=["convenio serve mx", "convenio serve mx --passphrase-file /run/secrets/mx"],
 )
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
-    PASSPHRASE_FILE,
-    type=EXISTING,
-    envvar="CONVENIO_PASSPHRASE_FILE",
-    metavar=N_("FILE"),
-    help=N_("First line: the passphrase of the node's working keys."),
-)
+@in_directory
+@working_passphrase
 @click.option(
     "--log-level",
     type=click.Choice(["error", "warning", "info"]),

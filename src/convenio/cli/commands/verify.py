@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import string
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -17,10 +19,23 @@ from convenio.cli.verdict import render
 from convenio.node.verify import Grade, verify
 from convenio.store.durable import os_errors
 from convenio.words import N_
+from convenio.words.language import visible
 
 MAX_TRUST_BYTES: Final = 1 << 20
+# Letters and signs that no fingerprint and no hash has, so that a path is meant.
+_OF_A_PATH: Final = set(string.printable) - set(string.hexdigits + string.whitespace + "-")
+_THERE: Final = click.Path(exists=True)
 # Not that of `options`, which brings the way to a node along.
 EXISTING: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class _Given(click.ParamType[str]):
+    """A file or folder that is there, or an address."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if _is_address(value) else str(_THERE.convert(value, param, ctx))
 
 
 class _Unsaid(click.Argument):
@@ -46,7 +61,7 @@ class _Unsaid(click.Argument):
         "convenio verify mx/tiles --trust 12345-67890-…",
     ],
 )
-@click.argument("given", metavar=N_("PATH|URL"))
+@click.argument("given", metavar=N_("PATH|URL"), type=_Given())
 @click.argument("more", nargs=-1, cls=_Unsaid)
 @click.option(
     "--trust",
@@ -77,7 +92,7 @@ def command(
     with shell.progress(shell.text("Checking")) as progress:
         report = verify(
             given,
-            trust=_trust(_whole(shell, trust, more)),
+            trust=_trust(shell, _whole(shell, trust, more)),
             now=now(),
             fetch=_fetch(given),
             record=record,
@@ -103,11 +118,25 @@ def _whole(shell: Shell, trust: str | None, more: tuple[str, ...]) -> str | None
     return " ".join((trust, *more))
 
 
-def _trust(text: str | None) -> bytes | str | None:
-    """What is trusted: the content of a file of this name, else digits."""
-    if text is None or not Path(text).is_file():
+def _trust(shell: Shell, text: str | None) -> bytes | str | None:
+    """What is trusted: the content of a file of this name, else digits.
+
+    Raises:  click.BadParameter: it is neither.
+    """
+    if text is None:
+        return None
+    if os.path.isfile(text):  # noqa: PTH113 - `Path` raises for a name that is too long
+        return _read(Path(text))
+    if not set(text) & _OF_A_PATH:
         return text
-    return _read(Path(text))
+    raise click.BadParameter(
+        shell.text(
+            "“{typed}” is neither a file that is there nor a fingerprint (60 digits) nor a hash "
+            "(64 digits 0 to 9 and a to f)",
+            typed=visible(text),
+        ),
+        param_hint="--trust",
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -115,9 +144,13 @@ def _read(path: Path) -> bytes:
         return file.read(MAX_TRUST_BYTES)
 
 
+def _is_address(given: str) -> bool:
+    return given.startswith(("http://", "https://"))
+
+
 def _fetch(given: str) -> Callable[[str, int], bytes | None] | None:
     """What reads addresses; imported only for one."""
-    if not given.startswith(("http://", "https://")):
+    if not _is_address(given):
         return None
     web: Any = importlib.import_module("convenio.node.verify.web")
     fetch: Callable[[str, int], bytes | None] = web.public_fetch()

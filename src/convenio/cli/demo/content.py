@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from convenio.core.trust import Text
+from convenio.core.card import Text
 
 Json = dict[str, Any]
 _WHITE_HOUSE: Final = "https://bidenwhitehouse.archives.gov/briefing-room/statements-releases"

@@ -17,9 +17,9 @@ from convenio.cli.demo.teller import Teller
 from convenio.cli.link import Link
 from convenio.cli.shell import Answer
 from convenio.core.bundle import CHARTER
+from convenio.core.card import Text
 from convenio.core.errors import ConvenioError
 from convenio.core.record import parse_record
-from convenio.core.trust import Text
 from convenio.node.verify import Grade
 from convenio.words.errors import HAPPENED
 from convenio.words.verdicts import reason, verdict

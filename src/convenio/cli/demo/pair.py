@@ -19,8 +19,8 @@ import orjson
 
 from convenio.cli.demo.content import CHARACTERS
 from convenio.cli.shell import Answer
+from convenio.core.card import Text
 from convenio.core.errors import ConflictError, UnavailableError
-from convenio.core.trust import Text
 from convenio.node.config import read_config
 from convenio.node.control import ControlClient
 from convenio.node.setup import ROOTS, Setup, make_node

@@ -23,8 +23,8 @@ from convenio.cli.demo.pair import IN_PROSE, PARTIES, Pair
 from convenio.cli.demo.proof import bundle_holds
 from convenio.cli.demo.teller import Teller
 from convenio.cli.shell import Answer
+from convenio.core.card import Text
 from convenio.core.errors import UnavailableError
-from convenio.core.trust import Text
 from convenio.instruments.builtin import REQUEST
 from convenio.words import N_
 

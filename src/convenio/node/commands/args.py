@@ -70,6 +70,14 @@ def number_of(args: Args, key: str, default: int, most: int) -> int:
     return value
 
 
+def flag_of(args: Args, key: str) -> bool:
+    """True or false, and no if nothing is said; nothing else that would pass for a yes."""
+    value = args.get(key, False)
+    if type(value) is not bool:
+        raise MalformedError("command.argument", argument=key)
+    return value
+
+
 @contextmanager
 def opened(files: list[int], place: int, mode: str) -> Iterator[BinaryIO]:
     if place >= len(files):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
+from convenio.core.card import Text
 from convenio.core.errors import MalformedError
-from convenio.core.trust import Text, fingerprint
+from convenio.core.trust import fingerprint
 from convenio.node.commands.args import (
     Args,
     Command,
@@ -19,7 +20,8 @@ from convenio.node.commands.args import (
 from convenio.node.commands.doors import enters, governs, looks_at_channel
 from convenio.node.control import Answer, Progress
 from convenio.node.keys import open_root
-from convenio.node.local import Channel
+from convenio.node.local import ActOnRecord, Channel
+from convenio.node.outside import Outside
 from convenio.node.viewing import may_look_at
 from convenio.node.wiring import Node
 
@@ -84,10 +86,11 @@ def _routes(node: Node, channel: Channel) -> dict[str, str]:
 
 
 def _propose(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
-    """Files: the other members' cards, then our root keys, `cards` says how many cards."""
+    """Files: the other members' cards, then our root keys (none if it is only asked whether all
+    else is well), `cards` says how many cards."""
     cards = number_of(args, "cards", 1, 15)
     contents = _contents(files)
-    phrase = text_of(args, "root_passphrase")
+    phrase = text_of(args, "root_passphrase", "")
     signed = node.channels.propose(
         text_of(args, "as"),
         name=text_of(args, "name"),
@@ -133,7 +136,10 @@ def _confirm(node: Node, args: Args, _files: list[int], _progress: Progress) -> 
     return channel_json(
         node,
         node.channels.confirm(
-            text_of(args, "as"), text_of(args, "channel"), text_of(args, "fingerprint")
+            text_of(args, "as"),
+            text_of(args, "channel"),
+            text_of(args, "fingerprint"),
+            texts_of(args, "other_roots"),
         ),
     )
 
@@ -150,6 +156,30 @@ def _unroute(node: Node, args: Args, _files: list[int], _progress: Progress) -> 
     return channel_json(node, node.local.channel(channel))
 
 
+def _compare(node: Node, args: Args, files: list[int], _progress: Progress) -> Answer:
+    """Files: a checkpoint, a receipt, a bundle or a split-view proof, from anywhere."""
+    person, now = text_of(args, "as"), int(node.clock())
+    outside = Outside(node.registry, node.store, node.mirror.histories)
+    with opened(files, 0, "rb") as file:
+        compared = outside.compare(file)
+    for each in compared:
+        ch, origin = each.log.channel.ch, each.log.origin
+        node.local.note_act(ActOnRecord(now, person, "channel.compare", ch, origin, each.found))
+    return {
+        "compared": [
+            {
+                "channel": each.log.channel.name,
+                "party": each.log.party,
+                "origin": each.log.origin,
+                "size": each.size,
+                "held": each.held,
+                "found": each.found,
+            }
+            for each in compared
+        ]
+    }
+
+
 COMMANDS: Final[dict[str, Command]] = {
     "channel.list": Command(enters, _channels),
     "channel.show": Command(looks_at_channel, _channel_show),
@@ -158,4 +188,5 @@ COMMANDS: Final[dict[str, Command]] = {
     "channel.confirm": Command(governs, _confirm),
     "channel.route": Command(governs, _route),
     "channel.unroute": Command(governs, _unroute),
+    "channel.compare": Command(governs, _compare, lasts=True),
 }

@@ -9,6 +9,7 @@ from convenio.core.record import PartyId
 from convenio.node.commands.args import (
     Args,
     Command,
+    flag_of,
     found_record,
     number_of,
     opened,
@@ -44,7 +45,7 @@ def _bundle(node: Node, args: Args, files: list[int], _progress: Progress) -> An
     """File: the zip. records: names of records, or none for all of a channel a person has said."""
     found = [found_record(node, {**args, "record": name}) for name in texts_of(args, "records")]
     with opened(files, 0, "wb") as out:
-        node.bundles.bundle(text_of(args, "as"), found, out, bodies=bool(args.get("with_bodies")))
+        node.bundles.bundle(text_of(args, "as"), found, out, bodies=flag_of(args, "with_bodies"))
     return {"records": len(found)}
 
 

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import Final
 
 from convenio.core.errors import MalformedError, RefusedError
-from convenio.core.fold import Place
+from convenio.core.place import Place
 from convenio.core.record import PartyId
 from convenio.instruments.cases import Case
 from convenio.node.commands.args import (
     MAX_PAGE,
     Args,
     Command,
+    flag_of,
     found_record,
     number_of,
     opened,
@@ -57,7 +58,7 @@ def _log(node: Node, args: Args, _files: list[int], _progress: Progress) -> Answ
     channel = node.registry.channel(text_of(args, "channel"))
     limit = number_of(args, "limit", 50, MAX_PAGE)
     before = _page_mark(channel, text_of(args, "before", ""))
-    automatic = bool(args.get("automatic", False))
+    automatic = flag_of(args, "automatic")
     rows = node.records.latest(channel.ch, limit + 1, before, automatic=automatic)
     following = _mark(rows[limit - 1]) if len(rows) > limit > 0 else ""
     shown = [record_json(node, node.records.at_row(row)) for row in rows[:limit]]
@@ -97,7 +98,12 @@ def _open(node: Node, args: Args, files: list[int], _progress: Progress) -> Answ
     part = number_of(args, "part", 0, 31)
     with opened(files, 0, "wb") as out:
         opening = node.speaking.open(
-            text_of(args, "as"), found, part, out, text_of(args, "reason", "")
+            text_of(args, "as"),
+            found,
+            part,
+            out,
+            text_of(args, "reason", ""),
+            number_of(args, "most", 0, 1 << 40),
         )
     label = opening.label
     return {"media": label.media, "name": label.name, "lang": label.lang}

@@ -12,6 +12,7 @@ from convenio.core.errors import ConvenioError, MalformedError, RefusedError
 from convenio.node.commands.args import (
     Args,
     Command,
+    flag_of,
     leaf_of,
     number_of,
     object_of,
@@ -69,7 +70,7 @@ def _saying(args: Args, bodies: tuple[Attachment, ...]) -> Saying:
         act=text_of(args, "act", ""),
         due_in=number_of(args, "due_in", 0, 2**31),
         cav=text_of(args, "cav", ""),
-        open_body=bool(args.get("open", False)),
+        open_body=flag_of(args, "open"),
         data=object_of(args.get("data", {}), "data"),
     )
     if said.due_in and not (said.inst or said.case):
@@ -116,6 +117,8 @@ def _say_line(node: Node, args: Args, number: int, line: bytes) -> Answer:
     except orjson.JSONDecodeError as error:
         raise MalformedError("batch.line", line=number + 1) from error
     if not isinstance(value, dict) or not value.keys() <= _BATCH_FIELDS:
+        raise MalformedError("batch.line", line=number + 1)
+    if "json" in value and "text" in value:  # one of them would be lost
         raise MalformedError("batch.line", line=number + 1)
     ch = node.registry.channel(text_of(args, "channel")).ch
     seed = b"\n".join((b"convenio/batch/1", ch.encode(), str(number).encode(), line.strip()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from convenio.core.card import Card
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.cosign import CosignVerifier
 from convenio.core.errors import (
@@ -18,7 +19,6 @@ from convenio.core.errors import (
 from convenio.core.merkle import Reader, check_consistency, consistency_proof, tree_root
 from convenio.core.note import Note, SignatureLine, keyring, verify_note
 from convenio.core.split import SplitProof
-from convenio.core.trust import Card
 from convenio.node.verify.keys import Keys
 from convenio.node.verify.report import Check, Findings, HeldFact
 
@@ -57,17 +57,22 @@ class Checkpoints:
             held = self._by_policy(data)  # (1)
             party, lines = self._by_log(checkpoint, note)  # (2, 3)
         except ConvenioError as error:
-            self._findings.fails(Check.LOG, subject, error)
+            self._findings.fails(self._check, subject, error)
             return None
         if not party and not self._keys.policy:
             self._findings.notes(Check.NO_KEYS, subject)
             return Signed(checkpoint, party, (), data)
-        self._findings.holds(Check.LOG, subject, origin=checkpoint.origin)
+        self._findings.holds(self._check, subject, origin=checkpoint.origin)
         if party:
             held = self._by_mirrors(checkpoint, party, lines, subject)  # (4)
         signed = Signed(checkpoint, party, held, data)
         self._compare(signed)  # (5)
         return signed
+
+    @property
+    def _check(self) -> Check:
+        """Which signatures are asked for: those of a policy, or the log's own."""
+        return Check.QUORUM if self._keys.policy else Check.LOG
 
     def _by_policy(self, data: bytes) -> tuple[HeldFact, ...]:
         if self._keys.policy is None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from convenio.core import canon
 from convenio.core.bundle import CHARTER, Kind
+from convenio.core.card import parse_card
 from convenio.core.checkpoint import Checkpoint, parse_signed_checkpoint
 from convenio.core.errors import (
     ConvenioError,
@@ -18,11 +19,11 @@ from convenio.core.errors import (
     RefusedError,
     UnverifiedError,
 )
+from convenio.core.fields import MAX_TRUST_BYTES
 from convenio.core.note import Verifier
 from convenio.core.proof import MAX_PROOF_BYTES
 from convenio.core.record import MAX_RECORD_BYTES
 from convenio.core.split import parse_split, verify_split
-from convenio.core.trust import MAX_TRUST_BYTES, parse_card
 from convenio.node.verify.bundles import brought_charter, check_members
 from convenio.node.verify.checkpoints import Checkpoints
 from convenio.node.verify.files import (
@@ -51,7 +52,7 @@ from convenio.node.verify.report import Check, Findings, Grade, LogFact, Report,
 _URL: Final = re.compile(r"(https?://[^?#\s]+)/(?:log|mirror)/[0-9a-f]{64}", re.ASCII)
 _HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PROOF: Final = b"c2sp.org/tlog-proof@v1\n"
-_KINDS: Final = frozenset(("record", "charter", "card", "split"))
+_KINDS: Final = ("record", "charter", "card", "split")
 MAX_LOGS: Final = 64
 MAX_PROOFS: Final = 64
 _WORST: Final = (Grade.FAILED, Grade.UNDECIDED, Grade.CONSISTENT, Grade.VOUCHED)
@@ -81,8 +82,7 @@ def verify(  # noqa: PLR0913 - what, by whose word, and what it may use
              progress: (origin, entries read, in all).
     Raises:  MalformedError: verify.trust · verify.kind, nothing we know · verify.too_long ·
              bundle.* · what a given charter or policy is refused for · RefusedError:
-             verify.address, not a log's · verify.no_record, beside a proof ·
-             UnavailableError: verify.unreadable · peer.*.
+             verify.address, not a log's · UnavailableError: verify.unreadable · peer.*.
     """
     work = _Work(str(given), parse_trust(trust), charter, now, progress)
     if isinstance(given, str) and given.startswith(("http://", "https://")):
@@ -110,7 +110,8 @@ class _Work:
         finally:
             source.close()
         if head.startswith(_PROOF):
-            return self.record("proof", record or _record_beside(path), [path])
+            record = record or _record_beside(path)
+            return self.record("proof", record, [path]) if record else self.lone_proof(path)
         data = read_file(path, MAX_TRUST_BYTES) if head.startswith(b"{") else b""
         kind = _kind_of(data)
         if not kind:
@@ -175,6 +176,15 @@ class _Work:
         entry = read_file(record, MAX_RECORD_BYTES)
         said = RecordChecker(keys, checkpoints, findings).check(record.name, entry, read)
         return self._report(kind, keys, findings, checkpoints, statements=(said,) if said else ())
+
+    def lone_proof(self, path: Path) -> Report:
+        """A proof of which nobody gave the record."""
+        findings = Findings()
+        keys = self.keys(self.charter_near(path.parent), findings)
+        checkpoints = Checkpoints(keys, self.now, findings)
+        checker = RecordChecker(keys, checkpoints, findings)
+        checker.check_without_record(path.name, read_file(path, MAX_PROOF_BYTES))
+        return self._report("proof", keys, findings, checkpoints)
 
     # --- whole logs ---
 
@@ -299,13 +309,13 @@ def _kind_of(data: bytes) -> str:
     return str(kind) if kind in _KINDS else ""
 
 
-def _record_beside(proof: Path) -> Path:
-    """`X.record` of `X.tlog-proof` or `X.us.tlog-proof`."""
+def _record_beside(proof: Path) -> Path | None:
+    """`X.record` of `X.tlog-proof` or `X.us.tlog-proof`; None if there is none."""
     stem = proof.name.removesuffix(".tlog-proof")
     for name in (stem, stem.rpartition(".")[0]):
         if name and (path := proof.with_name(f"{name}.record")).is_file():
             return path
-    raise RefusedError("verify.no_record", file=proof.name)
+    return None
 
 
 def _proofs_beside(record: Path) -> list[Path]:

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from convenio.core.card import Text
 from convenio.core.errors import ConvenioError, MalformedError, UnverifiedError
 from convenio.core.policy import Policy, parse_policy
 from convenio.core.trust import (
     Charter,
     SignedCharter,
-    Text,
     fingerprint,
     matches_fingerprint,
     parse_charter,

@@ -192,6 +192,8 @@ def _judging(
     """None where no charter says who may write: then only the tree is checked."""
     if keys.charter is None:
         findings.notes(Check.NO_CHARTER, log.where)
+        if keys.policy:  # it vouches for these bytes; who said them, only a charter's keys show
+            findings.lacks(Check.RECORD, log.where, "verify.no_authors")
         return None
     rules = Rules.of(keys.charter)
     member = next(each for each in rules.members if each.party == log.signed.party)

@@ -74,6 +74,17 @@ class RecordChecker:
         said = self._statement(place, entry, header, held, bodies)
         return replace(said, holds=self._findings.failures == before)
 
+    def check_without_record(self, file: str, data: bytes) -> None:
+        """A proof whose record was not given: what it says of the log is checked, and what is
+        missing is named. It proves nothing of any record."""
+        self._findings.lacks(Check.RECORD, file, "verify.no_record", file=file)
+        try:
+            proof = parse_proof(data)
+        except MalformedError as error:
+            self._findings.fails(Check.INCLUSION, file, error)
+        else:
+            self._checkpoints.check(proof.checkpoint, file)
+
     def _record(self, place: str, entry: bytes) -> Header | None:
         """Canonical, of this channel, of the party its name says, and signed by its desk."""
         try:
@@ -93,7 +104,7 @@ class RecordChecker:
         if self._rules is None:
             self._findings.notes(Check.NO_CHARTER, place)
             if self._keys.policy:  # it vouches for the log; what stands in a log anybody can write
-                self._findings.lacks(Check.RECORD, place, "verify.no_charter")
+                self._findings.lacks(Check.RECORD, place, "verify.no_authors")
         return header
 
     def _judge(self, entry: bytes, header: Header) -> None:

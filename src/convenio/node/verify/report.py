@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from convenio.core.card import Text
 from convenio.core.errors import ConvenioError, Parameter, UnavailableError
-from convenio.core.trust import Text
 
 
 class Grade(StrEnum):
@@ -38,6 +38,7 @@ class Check(StrEnum):
     CARD = "card"  # enough of its own root keys signed the card
     RECORD = "record"  # canonical, of this channel and party, signed by its desk
     LOG = "log"  # both keys of the log signed the checkpoint, under the party's origin
+    QUORUM = "quorum"  # those whom the trusted policy asks for signed the checkpoint
     COSIGNATURE = "cosignature"  # a member's mirror cosigned the checkpoint, dated
     INCLUSION = "inclusion"  # the record is in the tree, at its place
     README = "readme"  # undamaged; nobody signs it

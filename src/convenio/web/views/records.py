@@ -14,6 +14,7 @@ from django.shortcuts import render
 
 from convenio.core.errors import ConvenioError, RefusedError, UnverifiedError
 from convenio.node.control import Answer
+from convenio.store.passing import passing
 from convenio.web import reading, shown, wording
 from convenio.web.asking import PageRequest
 from convenio.web.middleware import site
@@ -75,9 +76,12 @@ def open_sealed(request: PageRequest, leaf: str, part: int) -> HttpResponseBase:
     purpose = " ".join(request.POST.get("purpose", "").split())
     if not 3 <= len(purpose) <= MAX_PURPOSE:
         return _record_page(request, leaf, faulty=part, typed=purpose[:MAX_PURPOSE])
-    with _scratch() as out:
-        args: Answer = {"record": leaf, "part": part, "reason": purpose}
-        label = request.asking.ask("open", files=[out.fileno()], **args)
+    args: Answer = {"record": leaf, "part": part, "reason": purpose}
+
+    def ask(file: BinaryIO, most: int) -> Answer:
+        return request.asking.ask("open", files=[file.fileno()], most=most, **args)
+
+    with passing(ask, site().directory / SCRATCH) as (out, label):
         content = _readable(out, label, request)
         if "save" in request.POST or not content:
             return _download(out, label, f"{leaf[:16]}-{part}")
