@@ -8,6 +8,7 @@ import pytest
 from tests.property.channel import EXCHANGE
 
 from convenio.instruments.builtin import BUILTIN, REQUEST
+from convenio.instruments.calendar import Unit
 from convenio.instruments.model import (
     START,
     Clock,
@@ -47,6 +48,7 @@ def test_every_word_of_the_table_is_in_the_hash() -> None:
         *(with_clock(runs_in=("open",)), with_clock(fulfilled=("answer",))),
         *(with_clock(pauses=False), with_clock(name="other"), with_clock(start="other")),
         *(with_clock(debtor="asker"), with_clock(creditor="asked")),
+        *(with_clock(unit=Unit.HOURS), with_clock(unit=Unit.CALENDAR_DAYS)),
     ]
     assert len({each.hash for each in (REQUEST, *changes)}) == len(changes) + 1
 
@@ -129,6 +131,9 @@ def test_due_in_fits_within_the_limits_of_the_clocks_an_act_starts() -> None:
     assert not REQUEST.due_fits("ask", CLOCK.min_s - 1)
     assert not REQUEST.due_fits("ask", CLOCK.max_s + 1)
     assert REQUEST.due_fits("answer", 1), "it starts none"
+    days = with_clock(unit=Unit.BUSINESS_DAYS, min_s=86_400)
+    assert days.due_fits("ask", 2 * 86_400)
+    assert not days.due_fits("ask", 2 * 86_400 + 1), "days are whole"
 
 
 def test_states_are_those_of_the_table() -> None:
