@@ -98,6 +98,14 @@ def test_a_day_once_begun_is_not_begun_again() -> None:
     assert instant_text(days.end_of(days.day_at(midnight))) == "2021-10-11T00:59:59Z"
 
 
+def test_an_hour_that_is_skipped_over_midnight_begins_the_day() -> None:
+    eleven = at("2021-10-10T23:00:00Z")
+    days = Days(((0, 0), (eleven, 60)))
+    assert date_text(days.day_at(eleven - 1)) == "2021-10-10"
+    assert date_text(days.day_at(eleven)) == "2021-10-11"
+    assert days.end_of(days.day_at(eleven - 1)) == eleven - 1
+
+
 def test_the_table_of_each_capital_has_its_source_and_its_years() -> None:
     assert CALENDAR is not None
     assert CALENDAR.covers == ("2021-01-01", "2027-12-31")

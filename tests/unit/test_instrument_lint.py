@@ -268,7 +268,8 @@ def test_what_is_not_in_its_one_form_is_not_read() -> None:
     line, calendar = found.definition.encode(), found.calendar
     assert calendar is not None
     turned = line.replace(b'"months":60', b'"months":"60"')
-    for broken in (turned, line + b"\n", b" " + line, line[:-2], b'{"kind":"definition"}\n'):
+    other = line.replace(b'"kind":"definition"', b'"kind":"texts"')
+    for broken in (turned, other, line + b"\n", b" " + line, line[:-2], b'{"kind":"definition"}\n'):
         with pytest.raises(MalformedError):
             parse_definition(broken)
     for broken in (calendar.encode().replace(b"[[", b"[[9,"), b"{}\n", b'{"places":[]}\n'):

@@ -277,22 +277,22 @@ def _field(reader: _Reader) -> Row[Field]:
                 reader.flaw(code, path, str(path[-1]), key)
         end = MAX_TEXT if kind is Kind.TEXT else canon.MAX_INTEGER // 10
         start = 1 if kind is Kind.TEXT else -end
+
+        def word(key: str) -> str:
+            return reader.word(found[key], (*path, key)) if key in found else ""
+
+        def number(key: str, least: int, most: int) -> int:
+            return reader.number(found[key], (*path, key), least, most) if key in found else 0
+
+        grade = found.get("sensitivity", "ordinary")
         return Field(
             kind=kind,
-            sensitivity=reader.member(
-                found.get("sensitivity", "ordinary"), (*path, "sensitivity"), Sensitivity
-            ),
-            unit=reader.word(found["unit"], (*path, "unit")) if "unit" in found else "",
-            least=reader.number(found["least"], (*path, "least"), -end, end)
-            if "least" in found
-            else 0,
-            most=reader.number(found["most"], (*path, "most"), start, end)
-            if "most" in found
-            else 0,
-            codes=reader.word(found["codes"], (*path, "codes")) if "codes" in found else "",
-            many=reader.number(found["many"], (*path, "many"), 1, MAX_MANY)
-            if "many" in found
-            else 0,
+            sensitivity=reader.member(grade, (*path, "sensitivity"), Sensitivity),
+            unit=word("unit"),
+            least=number("least", -end, end),
+            most=number("most", start, end),
+            codes=word("codes"),
+            many=number("many", 1, MAX_MANY),
         )
 
     return row
@@ -342,9 +342,7 @@ def _act(reader: _Reader) -> Row[Act]:
         found = reader.keys(value, path, "approvals caveat", "forms")
         return Act(
             forms=reader.words(found["forms"], (*path, "forms")) if "forms" in found else (),
-            approvals=reader.number(found.get("approvals", ""), (*path, "approvals"), 0, 3)
-            if "approvals" in found
-            else 0,
+            approvals=reader.number(found.get("approvals", ""), (*path, "approvals"), 0, 3),
             caveat=reader.choice(found.get("caveat", TLP[0]), (*path, "caveat"), TLP),
         )
 
@@ -377,7 +375,7 @@ def _limit(reader: _Reader) -> Row[Limit]:
         unit = reader.member(found.get("unit", "hours"), (*path, "unit"), Unit)
         end = _BY_UNIT.get(unit, MAX_DAYS)
         least, usual, most = (
-            reader.number(found[key], (*path, key), 1, end) if key in found else 1
+            reader.number(found.get(key, ""), (*path, key), 1, end)
             for key in ("least", "usual", "most")
         )
         return Limit(
@@ -398,11 +396,8 @@ def _limit(reader: _Reader) -> Row[Limit]:
 
 def _retention(reader: _Reader, value: Json) -> Retention:
     found = reader.keys(value, ("retention",), "months basis")
-    months = found.get("months")
     return Retention(
-        months=1
-        if months is None
-        else reader.number(months, ("retention", "months"), 1, MAX_MONTHS),
+        months=reader.number(found.get("months", ""), ("retention", "months"), 1, MAX_MONTHS),
         basis=reader.word(found.get("basis", "none"), ("retention", "basis")),
     )
 
