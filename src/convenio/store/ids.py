@@ -129,6 +129,8 @@ class Ids:
             (entry_key(log, 0), entry_key(log + 1, 0)),
         ).fetchone()
         if first is None or first > known.next:
+            if runs * self._max_fresh > known.sieve.room:
+                known.sieve, known.runs = Sieve(2 * runs * self._max_fresh), 0
             new = range(known.runs, runs)
             known.sieve.add(chain.from_iterable(_run(db, log, run) for run in new))
         known.fresh, known.runs = {}, runs
