@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 from tests.conftest import ROOT
 from tests.support.instruments import DEFINITION, TEXTS
 from tools.instruments import canonical_files
 
+from convenio.core.canon import Json
 from convenio.core.errors import MalformedError
 from convenio.instruments.definition import LANGUAGES
 from convenio.instruments.lint import bare_table, lint_files
@@ -249,6 +251,30 @@ def test_the_canonical_files_are_made_of_what_people_wrote() -> None:
     made = canonical_files()
     kept = {path.name: path.read_bytes() for path in FOLDER.glob("*.json")}
     assert kept == made, "run `./run words`"
+
+
+def leaves(value: Json, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}")
+    else:
+        yield path, str(value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_spanish_text_is_just_the_english_one(kind: str) -> None:
+    texts = shipped(kind).texts
+    spanish = dict(leaves(texts["es"].words))
+    same = [path for path, text in leaves(texts["en"].words) if spanish[path] == text]
+    assert same == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_citation_is_the_same_in_every_language(kind: str) -> None:
+    """Articles and versions are shown as they are: nothing in them is to be translated."""
+    for basis in shipped(kind).definition.legal_basis.values():
+        for word in re.findall(r"[a-z]{3,}", f"{basis.article} {basis.version}"):
+            assert word in "joint statement declaración conjunta ley de seguridad nacional"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -112,7 +112,7 @@ class _Page:
         line(text("Legal basis:"))
         for code, basis in definition.legal_basis.items():
             line(f"  {self._texts.of('legal_basis', code)}: {basis.article}")
-            line(f"    {basis.version}; {text('looked up as of {day}', day=basis.valid_on)}")
+            line(f"    {basis.version}; {text('as valid on {day}', day=basis.valid_on)}")
         line(text("Kept: {retention}", retention=self._texts.of("retention")))
         line()
         line(text("Moves:"))
