@@ -22,7 +22,10 @@ def canonical_files() -> dict[str, bytes]:
     for kind in KINDS:
         linted = lint_files(written, kind)
         if linted.problems or linted.definition is None:
-            raise RuntimeError("\n".join(map(str, linted.problems)))
+            found = [
+                f"{each.file}:{each.line}: {each.code} {each.about}" for each in linted.problems
+            ]
+            raise RuntimeError("\n".join(found))
         made[f"{kind}.json"] = linted.definition.encode()
         made |= {f"{kind}.{each.language}.json": each.encode() for each in linted.texts}
         if linted.calendar:

@@ -105,5 +105,6 @@ def test_the_wheel_carries_the_words(tmp_path: Path) -> None:
     subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    for path in (ROOT / "src/convenio/locale").rglob("*.mo"):
+    source = ROOT / "src/convenio"
+    for path in [*(source / "locale").rglob("*.mo"), *source.glob("instruments/definitions/*")]:
         assert str(path.relative_to(ROOT / "src")) in names

@@ -112,7 +112,7 @@ class Ledger:
         start = steps[0].event
         creditor = start.place.party
         receipt = self.fold.receipt(start.place, debtor, self.cut)
-        due = self.due(clock, debtor, start)
+        due = deadline(self.instrument, clock, debtor, start, receipt.at) if receipt else None
         met, ended = _end(clock, debtor, steps)
         if due is None:
             status = Status.UNDELIVERED
