@@ -9,6 +9,7 @@ import pytest
 from tests.property.channel import EXCHANGE, Channel
 from tests.unit.test_fold import Logs, proof
 
+from convenio.core.canon import MAX_INTEGER
 from convenio.core.errors import RefusedError
 from convenio.core.fold import Fold
 from convenio.core.place import Place
@@ -140,6 +141,14 @@ def test_what_does_not_open_a_case_opens_none(fields: dict[str, Any]) -> None:
     story = Story()
     story.ask(MX, 1, **({"to": (US,)} | fields))
     assert len(list(story.book().cases())) == 1
+
+
+def test_a_receipt_at_the_end_of_time_spoils_no_state() -> None:
+    """No deadline is later than the last time that a record can have."""
+    story = Story()
+    story.say(US, MAX_INTEGER, RECEIVED)
+    assert story.debt().due == MAX_INTEGER
+    assert str(MAX_INTEGER).encode() in story.book().state_bytes()
 
 
 def test_a_lapse_counts_only_after_the_deadline_that_its_author_knew() -> None:

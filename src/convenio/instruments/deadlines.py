@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from convenio.core.canon import MAX_INTEGER
 from convenio.core.fold import Fold
 from convenio.core.place import Cut, Place
 from convenio.core.record import PartyId
@@ -68,12 +69,16 @@ class Debt:
 def deadline(
     instrument: Instrument, clock: Clock, debtor: PartyId, start: Event, received_at: int
 ) -> int:
-    """When a debtor that received `start` at `received_at` must have met the debt, seconds UTC."""
+    """When a debtor that received `start` at `received_at` must have met the debt, seconds UTC.
+
+    A claimed receipt can lie at the end of time; no deadline is later than a record can be.
+    """
     length_s = start.due_in or clock.default_s
-    if not clock.unit.in_days:
-        return received_at + length_s
-    days = instrument.calendar.days(debtor) if instrument.calendar else UTC_DAYS
-    return days.deadline(received_at, length_s // DAY_S, clock.unit)
+    due = received_at + length_s
+    if clock.unit.in_days:
+        days = instrument.calendar.days(debtor) if instrument.calendar else UTC_DAYS
+        due = days.deadline(received_at, length_s // DAY_S, clock.unit)
+    return min(due, MAX_INTEGER)
 
 
 def ran_out(ledger: Ledger, clock: Clock, start: Event, at: int) -> bool:
