@@ -99,9 +99,11 @@ def format_bundle(entries: Sequence[bytes]) -> bytes:
 
     Raises:  MalformedError: tiles.entry_too_long.
     """
-    if any(len(entry) > MAX_ENTRY_BYTES for entry in entries):
+    lengths = [len(entry) for entry in entries]
+    if max(lengths, default=0) > MAX_ENTRY_BYTES:
         raise MalformedError("tiles.entry_too_long", max_bytes=MAX_ENTRY_BYTES)
-    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+    heads = [length.to_bytes(2, "big") for length in lengths]
+    return b"".join([part for pair in zip(heads, entries, strict=True) for part in pair])
 
 
 def parse_bundle(data: bytes, width: int) -> list[bytes]:

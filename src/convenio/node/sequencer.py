@@ -67,6 +67,7 @@ class Sequencer:
         self._seen, self._appended, self._failed = seen, appended, failed
         self._queue: queue.Queue[_Job | None] = queue.Queue(maxsize=4096)
         self._last_at: dict[str, int] = {}
+        self._sizes: dict[str, int] = {}  # of our logs, as long as all goes well
         self._signers: dict[tuple[str, ...], list[Ed25519Signer]] = {}
         self._log_signers: dict[str, Ed25519Signer] = {}
         self._closing = threading.Lock()
@@ -162,17 +163,19 @@ class Sequencer:
         re-reads, recomputes the root, has it signed, commits · (4) only now anybody hears of it.
         """
         origin = log.origin
-        size = self._store.head(origin).size
+        size = self._sizes.pop(origin, -1)
+        if size < 0:
+            size = self._store.head(origin).size
         at = stamp(self._clock(), self._last(origin, size), self._limits.clock_slack_s)  # (1)
         usual = seen_json(self._seen(log.channel.ch))
         entries = []
         for job in jobs:  # (2)
             seen = usual if job.seen is None else seen_json(job.seen)
             entries.append((job.draft.id, job.draft.sign(at, seen, self._signers_of(job.desks))))
-        self._store.append(
+        head = self._store.append(
             origin, size, entries, lambda n, root: self._sign(origin, n, root)
         )  # (3)
-        self._last_at[origin] = at
+        self._sizes[origin], self._last_at[origin] = head.size, at
         return size, [entry for _, entry in entries]
 
     def _settle(self, jobs: list[_Job], appended: tuple[int, list[bytes]]) -> None:
