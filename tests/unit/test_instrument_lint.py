@@ -240,6 +240,8 @@ def test_a_sentence_names_what_it_is_about(lang: str) -> None:
         assert said.count("{") == 0, code
         assert said[-1] == ".", code
         assert ("{a}" not in sentence) or "one" in said, code
+    for code, sentence in HAPPENED.items():
+        assert not (code.startswith("source.") and "{" in sentence), code
     assert finding_of("source.tag", [], words) == words.text(HAPPENED["source.tag"])
     assert finding_of("lint.unheard_of", [], words) == "lint.unheard_of"
 

@@ -13,7 +13,7 @@ import datetime
 import enum
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -67,15 +67,12 @@ class Days:
 
     def end_of(self, day: int) -> int:
         """The last second, UTC, before the next day begins."""
-        ends = [since for since, _ in self.offsets[1:]]
-        for number, end in enumerate(ends):
-            midnight = (day + 1) * DAY_S - self._seconds(number)
-            begins = max(midnight, self.offsets[number][0]) if number else midnight
-            if begins < end:
+        for number, (since, minutes) in enumerate(self.offsets):
+            midnight = (day + 1) * DAY_S - minutes * 60
+            begins = max(midnight, since) if number else midnight
+            if number + 1 == len(self.offsets) or begins < self.offsets[number + 1][0]:
                 return begins - 1
-        last = len(self.offsets) - 1
-        midnight = (day + 1) * DAY_S - self._seconds(last)
-        return (max(midnight, self.offsets[last][0]) if last else midnight) - 1
+        raise RuntimeError("a place without an offset")
 
     def is_business(self, day: int) -> bool:
         return (day + _THURSDAY) % 7 < _SATURDAY and day not in self.holidays
@@ -170,13 +167,3 @@ def date_text(day: int) -> str:
 def instant_text(at: int) -> str:
     left = at % DAY_S
     return f"{date_text(at // DAY_S)}T{left // 3600:02}:{left // 60 % 60:02}:{left % 60:02}Z"
-
-
-def rising(values: Iterator[int]) -> bool:
-    """Whether each is more than the one before."""
-    last = None
-    for value in values:
-        if last is not None and value <= last:
-            return False
-        last = value
-    return True

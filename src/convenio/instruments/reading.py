@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from typing import Any, Final, TypeVar, cast
 
 from convenio.core import canon
@@ -24,7 +25,6 @@ from convenio.instruments.calendar import (
     Unit,
     day_of,
     instant_of,
-    rising,
 )
 from convenio.instruments.definition import (
     LANGUAGES,
@@ -465,7 +465,7 @@ def _place(reader: _Reader) -> Row[Place]:
         dates = reader.items(found.get("holidays", []), (*path, "holidays"), reader.date)
         days = [cast(int, day_of(date)) for date in dates]
         for key, values in (("offsets", [since for since, _ in offsets]), ("holidays", days)):
-            if not rising(iter(values)) or not values:
+            if not values or any(one >= other for one, other in pairwise(values)):
                 reader.flaw("lint.not_rising", (*path, key))
         return Place(zone, source, Days(offsets or ((0, 0),), frozenset(days)))
 

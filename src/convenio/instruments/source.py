@@ -59,7 +59,7 @@ def _text(file: str, data: bytes) -> str:
         raise MalformedError(code, file=file, line=before.count("\n") + 1)
 
     if len(data) > MAX_SOURCE_BYTES:
-        raise MalformedError("source.size", file=file, line=1, max_bytes=MAX_SOURCE_BYTES)
+        raise MalformedError("source.size", file=file, line=1)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

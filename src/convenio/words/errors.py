@@ -349,7 +349,7 @@ HAPPENED: Final[dict[str, str]] = {
     "source.empty": "Something is empty here.",
     "source.encoding": "The file is not UTF-8.",
     "source.key": "A key is a word of letters a to z, digits and _.",
-    "source.size": "The file is larger than {max_bytes} bytes.",
+    "source.size": "The file is larger than a definition may be.",
     "source.syntax": "This is not YAML, or not keys and values.",
     "source.tag": "Tags have no place in a definition: everything is text.",
     "source.twice": "The same key stands here twice.",
