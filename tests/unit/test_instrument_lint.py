@@ -163,6 +163,23 @@ def test_the_linter_finds_in_texts(code: str, line: int, which: str, old: str, n
     assert any(p[0] == file and p[2] == code and abs(p[1] - line) <= 1 for p in problems), problems
 
 
+def test_a_clock_of_an_earlier_round_opens_no_door() -> None:
+    """Once answered and taken up again, the case is open, and the old deadline is past."""
+    again = DEFINITION.replace(b"[open, late, done]", b"[open, late, talk, done]").replace(
+        b"  - {in: open, role: asked, act: reply, to: done}\n",
+        b"  - {in: open, role: asked, act: reply, to: talk}\n"
+        b"  - {in: talk, role: asker, act: drop, to: open}\n"
+        b"  - {in: talk, role: asked, act: reply, to: done}\n",
+    )
+    problems = lint_files(files(definition=again), "small").problems
+    assert ("small.yaml", "lint.move_stale") in {(p.file, p.code) for p in problems}
+    (stale,) = [p for p in problems if p.code == "lint.move_stale"]
+    assert stale.about == ("open", "asker", "complain", "answer")
+    begun = again.replace(b"act: drop, to: open", b"act: ask, to: open")
+    codes = {p.code for p in lint_files(files(definition=begun), "small").problems}
+    assert "lint.move_stale" not in codes
+
+
 def test_everything_is_found_at_once() -> None:
     broken = DEFINITION.replace(b"[open, late, done]", b"[open, late, done, lost]")
     broken = broken.replace(b"then: complain", b"then: drop").replace(b"is: [bad]", b"is: [ugly]")

@@ -21,6 +21,7 @@ from convenio.instruments.definition import (
     Definition,
     Field,
     Kind,
+    Limit,
     Texts,
     wanted_texts,
 )
@@ -278,6 +279,16 @@ def _nobody(definition: Definition, number: int) -> Iterator[Flaw]:
         yield Flaw("lint.move_never", (*at, "after"), (*about, move.after))
     elif move.role == limit.debtor:
         yield Flaw("lint.move_debtor", (*at, "role"), (*about, move.after))
+    elif move.state in _stale(definition, limit):
+        yield Flaw("lint.move_stale", (*at, "after"), (*about, move.after))
+
+
+def _stale(definition: Definition, limit: Limit) -> set[str]:
+    """The states of a clock that a case can come to without starting it: it may have run out long
+    ago, for a debt that was met."""
+    steps = {(m.state, m.to) for m in definition.moves if m.act != limit.starts}
+    entered = {to for state, to in steps if state not in limit.runs_in and to in limit.runs_in}
+    return _closure(entered, {step for step in steps if set(step) <= set(limit.runs_in)})
 
 
 def _forms(definition: Definition) -> Iterator[Flaw]:

@@ -58,6 +58,10 @@ LINT: Final = {
         "{b} can never do “{c}” in “{a}”, for the clock “{d}” does not run there."
     ),
     "lint.move_role": N_("Nobody can do “{c}” in “{a}”: “{b}” is neither of the two roles."),
+    "lint.move_stale": N_(
+        "“{c}” of {b} in “{a}” waits for the clock “{d}”, but a case can come there without "
+        "starting it, long after it has run out for another debt."
+    ),
     "lint.move_to": N_("“{c}” of {b} in “{a}” leads back to the start."),
     "lint.move_twice": N_("The same role can do the same act in the same state twice."),
     "lint.name": N_("It is called “{a}” and should be “{b}”."),
