@@ -147,7 +147,7 @@ def test_a_sieve_forgets_nothing(put: list[bytes], others: list[bytes]) -> None:
 
 def test_a_sieve_lets_nearly_all_new_ids_through() -> None:
     sieve = Sieve(20_000)
-    sieve.add(id_of(number) for number in range(20_000))
+    sieve.add([id_of(number) for number in range(20_000)])
     assert len(sieve.kept(map(id_of, range(20_000, 40_000)))) < 20_000 // 100
 
 

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from convenio.core.encoding import MAX_SIZE
 from convenio.core.errors import MalformedError
-from convenio.core.merkle import HASH, Leaves, RightEdge
+from convenio.core.merkle import HASH, Leaves, node_hash
 
 WIDTH: Final = 256
 FULL_TILE_BYTES: Final = WIDTH * HASH
@@ -91,7 +91,11 @@ def split_tile(data: bytes, width: int) -> list[bytes]:
 
 def tile_hash(data: bytes) -> bytes:
     """The root over a full tile: its one hash in the tile above."""
-    return RightEdge().extend(split_tile(data, WIDTH)).root()
+    hashes = split_tile(data, WIDTH)
+    while len(hashes) > 1:
+        pairs = iter(hashes)
+        hashes = [node_hash(left, right) for left, right in zip(pairs, pairs, strict=True)]
+    return hashes[0]
 
 
 def format_bundle(entries: Sequence[bytes]) -> bytes:

@@ -26,6 +26,8 @@ MAX_FRESH: Final = 16_384  # some 3 MB by heart, for each own log that is writte
 _ROOM: Final = 16  # a sieve is made for so many runs at first: 1 MiB
 _NAMED_BYTES: Final = ID_BYTES + 2  # an id, and its place in the run
 _FRESH: Final = "SELECT key, ids FROM fresh WHERE key >= ? AND key < ? ORDER BY key"
+# A bit by three bits of a hash; by its top three, as it is a signed number, from -4 to 3.
+_BITS: Final = tuple(1 << n for n in range(8))
 _NAMED: Final = "SELECT start, ids FROM named WHERE key = ?"
 
 
@@ -38,26 +40,24 @@ class Sieve:
     def __init__(self, room: int) -> None:
         """room: how many ids it is made for."""
         self.room, self.count = room, 0
-        self._mask = (1 << (32 * room - 1).bit_length()) - 1
-        self._bits = bytearray((self._mask >> 3) + 1)
+        self._mask = (1 << (4 * room - 1).bit_length()) - 1
+        self._bytes = bytearray(self._mask + 1)
 
-    def add(self, ids: Iterable[bytes]) -> None:
-        bits, mask = self._bits, self._mask
-        for record_id in ids:
-            low = hash(record_id)  # keyed anew in each process
-            high, low = (low >> 31) & mask, low & mask
-            bits[low >> 3] |= 1 << (low & 7)
-            bits[high >> 3] |= 1 << (high & 7)
-            self.count += 1
+    def add(self, ids: Sequence[bytes]) -> None:
+        table, mask = self._bytes, self._mask
+        for h in map(hash, ids):  # keyed anew in each process
+            table[h & mask] |= _BITS[h >> 61]
+            table[h >> 29 & mask] |= _BITS[h >> 58 & 7]
+        self.count += len(ids)
 
     def kept(self, ids: Iterable[bytes]) -> list[bytes]:
         """Those that may have been put in."""
-        bits, mask = self._bits, self._mask
+        table, mask = self._bytes, self._mask
         return [
             record_id
             for record_id in ids
-            if bits[(low := hash(record_id) & mask) >> 3] >> (low & 7) & 1
-            and bits[(high := (hash(record_id) >> 31) & mask) >> 3] >> (high & 7) & 1
+            if table[(h := hash(record_id)) & mask] & _BITS[h >> 61]
+            and table[h >> 29 & mask] & _BITS[h >> 58 & 7]
         ]
 
 
@@ -117,8 +117,9 @@ class Ids:
             known.next = key + len(ids)
         if known.sieve.count > known.sieve.room:
             known.sieve = Sieve(4 * known.sieve.count)
-            known.sieve.add(chain.from_iterable(_run(db, log, run) for run in range(runs)))
-            known.sieve.add(known.fresh)
+            for run in range(runs):
+                known.sieve.add(_run(db, log, run))
+            known.sieve.add([*known.fresh])
         return known
 
     def _settled(self, db: sqlite3.Connection, log: int, known: _Known, runs: int) -> None:
@@ -132,7 +133,8 @@ class Ids:
             if runs * self._max_fresh > known.sieve.room:
                 known.sieve, known.runs = Sieve(2 * runs * self._max_fresh), 0
             new = range(known.runs, runs)
-            known.sieve.add(chain.from_iterable(_run(db, log, run) for run in new))
+            for run in new:
+                known.sieve.add(_run(db, log, run))
         known.fresh, known.runs = {}, runs
 
 
@@ -221,11 +223,10 @@ def _runs(db: sqlite3.Connection, log: int) -> int:
     return 0 if last is None else ((last - slot_key(log, 0, 0)) >> 8) + 1
 
 
-def _run(db: sqlite3.Connection, log: int, run: int) -> Iterator[bytes]:
+def _run(db: sqlite3.Connection, log: int, run: int) -> list[bytes]:
     """The ids of a run."""
-    for byte in range(256):
-        _, ids = _read_named(db, log, run, byte)
-        yield from (ids[at : at + ID_BYTES] for at in range(0, len(ids), _NAMED_BYTES))
+    rows = (_read_named(db, log, run, byte)[1] for byte in range(256))
+    return [ids[at : at + ID_BYTES] for ids in rows for at in range(0, len(ids), _NAMED_BYTES)]
 
 
 def _named(db: sqlite3.Connection, log: int, run: int, byte: int) -> Iterator[tuple[bytes, int]]:
