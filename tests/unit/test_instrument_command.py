@@ -75,7 +75,7 @@ def test_a_good_definition_is_told_its_hash_and_its_interleavings(
     ("lang", "sentence"),
     [
         ("en", "small.yaml:47: When the clock “answer” has run out, “drop” is to be possible"),
-        ("es", "small.yaml:47: Al vencer el reloj «answer» ha de ser posible «drop»"),
+        ("es", "small.yaml:47: Al vencer el plazo «answer» ha de ser posible «drop»"),
     ],
 )
 def test_what_is_wrong_is_told_with_file_and_line(
