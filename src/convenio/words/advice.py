@@ -50,8 +50,6 @@ ADVICE_BY_CLASS: Final[dict[type, str]] = {
     "Report the code to whoever keeps this node.",
 }
 
-# What happened. Sorted by code; every code the source can raise is here and no other.
-
 # What was kept and what to do, where the class of the error does not say it well.
 _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "It stays sealed. Ask its sender to seal it to your desk as well.": (
@@ -66,6 +64,7 @@ _ADVICE_FOR: Final[dict[str, tuple[str, ...]]] = {
     "The lines before it are said; nothing from it on. Correct it and give the "
     "whole batch again.": ("batch.line",),
     "Nothing is lost. Give “./run bench” in the source directory.": ("bench.absent",),
+    "Nothing changed. “convenio instrument list” shows those there are.": ("instrument.not_yaml",),
     "Its record and proof are kept. It may still come; the log of this node says what it lacks.": (
         "blob.absent",
     ),
